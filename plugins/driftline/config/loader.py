@@ -1,0 +1,129 @@
+"""From YAML files to `ModelConfig`s; every error names the file and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from driftline.config.model_config import ModelConfig
+from driftline.errors import ConfigError
+
+
+def load_model(path: Path) -> ModelConfig:
+    """The model that the file at ``path`` describes.
+
+    Raises
+    ------
+    ConfigError
+        With one line per fault: file, key path, what was found, what is expected.
+    """
+    content = _parse(path)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found {_shown(content)} where a mapping with the key `model` is expected.")
+    try:
+        return ModelConfig.model_validate(content)
+    except ValidationError as invalid:
+        faults = [_fault(path, error) for error in invalid.errors(include_url=False) if not _is_other_branch(error)]
+        raise ConfigError("\n".join(faults)) from None
+
+
+def load_models(folder: Path) -> dict[str, ModelConfig]:
+    """The models of every ``*.yaml`` or ``*.yml`` file in ``folder``, by name.
+
+    Raises
+    ------
+    ConfigError
+        Gathers the faults of all files, so that one pass mends them; also for a model described twice.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder. Models are described by YAML files in it.")
+    models, faults = load_valid_models(folder)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return models
+
+
+def load_valid_models(folder: Path) -> tuple[dict[str, ModelConfig], list[str]]:
+    """The valid models of ``folder`` by name, and the faults of the others: one bad file never stops the rest."""
+    models: dict[str, ModelConfig] = {}
+    homes: dict[str, Path] = {}
+    faults: list[str] = []
+    for path in _yaml_files(folder):
+        try:
+            config = load_model(path)
+        except ConfigError as error:
+            faults.append(str(error))
+            continue
+        if config.model in homes:
+            faults.append(
+                f"{path}: model: found {config.model!r}, which {homes[config.model]} describes already. "
+                "A model has one file: rename it or delete one of the two."
+            )
+            continue
+        models[config.model] = config
+        homes[config.model] = path
+    return models, faults
+
+
+def _yaml_files(folder: Path) -> Iterable[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML itself lets a later key win over an earlier one of the same name; here that is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    "while reading a mapping", node.start_mark, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _is_other_branch(error: ErrorDetails) -> bool:
+    """`features` is a word or a list: where a list was given, that it is not the word is no fault."""
+    return error["type"] == "literal_error" and isinstance(error["input"], list)
+
+
+def _fault(path: Path, error: ErrorDetails) -> str:
+    key_path = _key_path(error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{path}: {key_path}: is not a known key. Check its spelling against docs/ML_MONITORING_GUIDE.md."
+    if error["type"] == "missing":
+        return f"{path}: {key_path}: is missing."
+    message = error["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(error["input"], dict) else f" found {_shown(error['input'])};"
+    return f"{path}: {key_path}:{found} {message}."
+
+
+def _key_path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not part.startswith(("constrained-", "literal[", "list[", "function-")):
+            path += f".{part}" if path else part
+    return path or "(the whole file)"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -1,0 +1,345 @@
+"""The shape of a model's YAML file.
+
+Unknown keys are errors: a misspelt threshold must not silently fall back to its default.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from driftline.config.durations import parse_duration
+from driftline.findings import RESERVED_SUBJECTS, Check
+
+POSTGRES_IDENTIFIER_BYTES = 63
+
+
+class Task(StrEnum):
+    """What a model predicts."""
+
+    BINARY_CLASSIFICATION = "binary_classification"
+    REGRESSION = "regression"
+
+
+class FeatureKind(StrEnum):
+    """How a feature's values are counted."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+
+
+def _identifier(name: str) -> str:
+    if not name or "\x00" in name:
+        raise ValueError("a column name cannot be empty or hold a NUL character")
+    if len(name.encode()) > POSTGRES_IDENTIFIER_BYTES:
+        raise ValueError(f"Postgres cuts names at {POSTGRES_IDENTIFIER_BYTES} bytes; this one is longer")
+    return name
+
+
+Column = Annotated[str, AfterValidator(_identifier)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class StrictModel(BaseModel):
+    """Unknown keys are errors; values are not coerced from other types; instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Predictions(StrictModel):
+    """Where the model's predictions are logged.
+
+    Exactly one of `table` (``schema.table``) and `query` (a SELECT) is given; the other keys name its columns.
+    """
+
+    table: str | None = None
+    query: str | None = None
+    id: Column
+    time: Column
+    version: Column
+    prediction: Column
+    score: Column | None = None
+    """Probability of the positive label, 0 to 1 (classification)."""
+    latency_ms: Column | None = None
+    """Time to answer, in milliseconds."""
+    error: Column | None = None
+    """True, or a non-empty text, where the prediction failed."""
+    entity: Column | None = None
+    """Whom or what the prediction is about (the unit of an experiment)."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _exactly_one_source(self.table, self.query)
+        return self
+
+    @property
+    def mapped_columns(self) -> frozenset[str]:
+        """The columns that have a role of their own, and so are not features."""
+        roles = (
+            self.id, self.time, self.version, self.prediction, self.score, self.latency_ms, self.error, self.entity,
+        )  # fmt: skip
+        return frozenset(column for column in roles if column is not None)
+
+
+class Labels(StrictModel):
+    """Where the labels arrive, how they name their prediction, and when they are to be expected."""
+
+    table: str | None = None
+    query: str | None = None
+    id: Column
+    label: Column
+    time: Column
+    """When the label became known (arrived), not when the prediction was made."""
+    expected_delay: Duration
+    """A window's verdict is provisional until this long after its end."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _exactly_one_source(self.table, self.query)
+        return self
+
+
+class Feature(StrictModel):
+    """One input of the model."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Annotated[FeatureKind, Field(strict=False)]
+    column: Column | None = None
+    """The column in the prediction log, where it is not called `name`."""
+    importance: Annotated[float, Field(ge=0)] | None = None
+    """How much the model leans on it (any scale): ranks what moved by harm."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in RESERVED_SUBJECTS:
+            reserved = ", ".join(sorted(RESERVED_SUBJECTS))
+            raise ValueError(
+                f"{name!r} is reserved ({reserved}); call the feature otherwise and name its column in `column`"
+            )
+        return name
+
+    @property
+    def source_column(self) -> str:
+        return self.column or self.name
+
+
+class Segment(StrictModel):
+    """A named subset of the predictions: the rows where `column` equals one of `values`."""
+
+    column: Column
+    values: Annotated[list[str], Field(min_length=1, max_length=100)]
+
+
+class BaselinePeriod(StrictModel):
+    """The reference period: either `start` and `end`, or `first` (so much from the log's beginning)."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    first: Duration | None = None
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _aware(cls, moment: Any) -> datetime | None:
+        return None if moment is None else _aware_moment(moment)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.first is None) == (self.start is None and self.end is None):
+            raise ValueError("give either `first` (for example 28d) or both `start` and `end`")
+        if self.first is None and (self.start is None or self.end is None):
+            raise ValueError("`start` and `end` are given together")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("`start` must be before `end`")
+        if self.first is not None:
+            _at_least_an_hour(self.first)
+        return self
+
+
+class DriftCheck(StrictModel):
+    """Has what goes in moved, beyond chance and by enough to matter?"""
+
+    enabled: bool = True
+    false_alarm_rate: Probability = 0.01
+    """Share of clean windows that may alarm, over all features together."""
+    minimum_rows: Annotated[int, Field(ge=2)] = 200
+    """Below so many rows a feature is `not_evaluated`."""
+    psi: Annotated[float, Field(gt=0)] = 0.1
+    """Effect floors: below them a certain but tiny move is not drift."""
+    jensen_shannon: Annotated[float, Field(gt=0, le=1)] = 0.1
+    kolmogorov_smirnov: Annotated[float, Field(gt=0, le=1)] = 0.1
+    null_share: Share = 0.02
+    """A rise or fall of the null share by less (in shares, 0.02 = 2 points) is not drift."""
+    new_level_share: Share = 0.01
+    """Never-seen levels together holding less than this share of the rows are not drift."""
+
+
+class PerformanceCheck(StrictModel):
+    """Is the model still as good as on the baseline?"""
+
+    enabled: bool = True
+    maximum_drop: Share = 0.02
+    """How far a metric may fall: in points of a share (accuracy), relative for errors (MAE, RMSE)."""
+    minimum_labels: Annotated[int, Field(ge=2)] = 200
+    minimum_coverage: Share = 0.5
+    """With a smaller share of predictions labelled, the verdict is provisional whatever the age."""
+    confidence: Probability = 0.95
+
+
+class PredictionsCheck(StrictModel):
+    """Do the model's own outputs look as they did on the baseline?"""
+
+    enabled: bool = True
+    false_alarm_rate: Probability = 0.01
+    minimum_rows: Annotated[int, Field(ge=2)] = 200
+    class_balance_shift: Share = 0.05
+    """A move of the positive share by less (in points) is not an anomaly."""
+    lowest: float | None = None
+    """Predictions below are impossible (regression), for example 0."""
+    highest: float | None = None
+
+
+class QualityCheck(StrictModel):
+    """Is the log well-formed? The suite is derived from the configuration and the baseline."""
+
+    enabled: bool = True
+    maximum_rows: Annotated[int, Field(ge=100)] = 200_000
+    """Of a larger window, a sample of so many rows is validated."""
+    tolerated_share: Share = 0.01
+    """Share of rows that may break a range or level expectation."""
+
+
+class Checks(StrictModel):
+    drift: DriftCheck = DriftCheck()
+    performance: PerformanceCheck = PerformanceCheck()
+    predictions: PredictionsCheck = PredictionsCheck()
+    quality: QualityCheck = QualityCheck()
+
+    def is_enabled(self, check: Check) -> bool:
+        configured = getattr(self, check.value, None)
+        return configured is not None and configured.enabled
+
+
+class Schedule(StrictModel):
+    """When a window is looked at, and how far back it reaches."""
+
+    cron: str = "0 */6 * * *"
+    """In UTC; a window ends at each tick."""
+    lookback: Duration = timedelta(hours=24)
+    alert_horizon: Duration = timedelta(hours=24)
+    """A window that ended longer ago is historical: it writes results and never alerts."""
+    start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    """Earliest date that can be backfilled."""
+    extraction_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Above 1, the slices of a window are counted by so many mapped tasks."""
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _aware(cls, moment: Any) -> datetime:
+        return _aware_moment(moment)
+
+    @field_validator("cron")
+    @classmethod
+    def _ticks_on_the_hour(cls, cron: str) -> str:
+        if not croniter.is_valid(cron) or len(cron.split()) != 5:
+            raise ValueError("is not a cron expression of five fields, for example '0 */6 * * *'")
+        if cron.split()[0] != "0":
+            raise ValueError("must tick on the hour (its first field is 0), because windows are made of whole hours")
+        return cron
+
+    @field_validator("lookback")
+    @classmethod
+    def _whole_hours(cls, lookback: timedelta) -> timedelta:
+        return _at_least_an_hour(lookback)
+
+
+class Rollback(StrictModel):
+    """What may put the stable version back without asking."""
+
+    enabled: bool = False
+    on: Annotated[list[Annotated[Check, Field(strict=False)]], Field(min_length=1)] = [Check.PERFORMANCE]
+    """The checks whose critical finding rolls back."""
+
+
+class ModelConfig(StrictModel):
+    """Everything that Driftline knows of a model before it reads a row."""
+
+    model: Name
+    description: str = ""
+    owner: str = "unowned"
+    slack_channel: str = ""
+    """Shown in the message; the webhook of the connection decides where it arrives."""
+    task: Annotated[Task, Field(strict=False)]
+    positive_label: str | int | bool | None = None
+    """Which prediction and label count as positive (binary classification); default 1, true or "1"."""
+    connection: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """Airflow connection (or environment variable) that leads to the prediction log."""
+    predictions: Predictions
+    labels: Labels | None = None
+    features: Literal["discover"] | Annotated[list[Feature], Field(min_length=1, max_length=5_000)]
+    excluded_columns: list[Column] = []
+    """Columns that `discover` passes over."""
+    segments: list[Segment] = []
+    baseline: BaselinePeriod
+    checks: Checks = Checks()
+    schedule: Schedule = Schedule()
+    rollback: Rollback = Rollback()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        if isinstance(self.features, list):
+            _refuse_repeats("features", [feature.name for feature in self.features])
+        _refuse_repeats("segments", [segment.column for segment in self.segments])
+        return self
+
+    @model_validator(mode="after")
+    def _task_has_its_columns(self) -> Self:
+        if self.task is Task.REGRESSION and self.positive_label is not None:
+            raise ValueError("`positive_label` is for binary classification; a regression has none")
+        if self.task is Task.REGRESSION and self.predictions.score is not None:
+            raise ValueError("`predictions.score` is for classification; a regression has none")
+        return self
+
+    @property
+    def segment_columns(self) -> tuple[str, ...]:
+        return tuple(segment.column for segment in self.segments)
+
+
+def segment_name(column: str, value: str) -> str:
+    """How a segment is called everywhere: ``carrier=UA``."""
+    return f"{column}={value}"
+
+
+def _exactly_one_source(table: str | None, query: str | None) -> None:
+    if (table is None) == (query is None):
+        raise ValueError("give exactly one of `table` (schema.table) and `query` (a SELECT)")
+
+
+def _aware_moment(moment: Any) -> datetime:
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if not isinstance(moment, datetime):
+        raise ValueError("is not a date and time, for example 2026-01-01T00:00:00+00:00")
+    if moment.tzinfo is None:
+        raise ValueError(f"has no time zone; write {moment.isoformat()}+00:00 if you mean UTC")
+    return moment.astimezone(UTC)
+
+
+def _at_least_an_hour(span: timedelta) -> timedelta:
+    if span < timedelta(hours=1) or span % timedelta(hours=1):
+        raise ValueError("must be a whole number of hours, at least 1h")
+    return span
+
+
+def _refuse_repeats(what: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"`{what}` names more than once: {', '.join(repeated)}")

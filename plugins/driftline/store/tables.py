@@ -1,0 +1,246 @@
+"""Driftline's tables, as SQLAlchemy sees them. The migrations make them; a test keeps the two alike."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+SCHEMA = "driftline"
+
+metadata = MetaData(schema=SCHEMA)
+
+
+def _moment(name: str, *, nullable: bool = False, **options: object) -> Column[object]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, **options)  # type: ignore[arg-type]
+
+
+def _text(name: str, **options: object) -> Column[str]:
+    return Column(name, Text, nullable=False, **options)  # type: ignore[arg-type]
+
+
+binnings = Table(
+    "binnings",
+    metadata,
+    Column("binning_id", BigInteger, primary_key=True),
+    _text("model"),
+    _text("subject"),
+    _text("kind"),
+    _text("digest"),
+    Column("payload", LargeBinary, nullable=False),
+    UniqueConstraint("model", "subject", "digest"),
+)
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("baseline_id", BigInteger, primary_key=True),
+    _text("model"),
+    _moment("period_start"),
+    _moment("period_end"),
+    Column("rows", BigInteger, nullable=False),
+    _moment("built_at"),
+    Column("is_active", Boolean, nullable=False),
+    Column("calibration", JSONB, nullable=False),
+    Index("baselines_one_active", "model", unique=True, postgresql_where=text("is_active")),
+)
+
+baseline_binnings = Table(
+    "baseline_binnings",
+    metadata,
+    Column("baseline_id", ForeignKey(baselines.c.baseline_id, ondelete="CASCADE"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _text("role"),
+    Column("binning_id", ForeignKey(binnings.c.binning_id), nullable=False),
+)
+
+slices = Table(
+    "slices",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("baseline_id", ForeignKey(baselines.c.baseline_id, ondelete="CASCADE"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    _moment("slice_start", primary_key=True),
+    Column("log_rows", BigInteger, nullable=False),
+    _moment("log_newest", nullable=True),
+    _moment("counted_at"),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("baseline_id", BigInteger, primary_key=True),
+    Column("part", Text, primary_key=True),
+    _moment("slice_start", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _text("kind"),
+    Column("rows", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (slice_start)",
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("window_start", primary_key=True),
+    _moment("window_end", primary_key=True),
+    Column("baseline_id", ForeignKey(baselines.c.baseline_id, ondelete="CASCADE"), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("labeled_rows", BigInteger, nullable=False),
+    Column("slices_counted", Integer, nullable=False),
+    _text("run_id"),
+    _moment("extracted_at"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("window_start", primary_key=True),
+    _moment("window_end", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("comparison", Text, primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("test", Text, primary_key=True),
+    _text("check_name"),
+    _text("status"),
+    _text("severity"),
+    Column("statistic", Double),
+    Column("p_value", Double),
+    Column("threshold", Double),
+    Column("effect", Double),
+    Column("interval_low", Double),
+    Column("interval_high", Double),
+    Column("reference_size", BigInteger),
+    Column("current_size", BigInteger),
+    Column("minimum_detectable_shift", Double),
+    _text("reason"),
+    _text("description"),
+    _text("recommendation"),
+    Column("details", JSONB, nullable=False),
+    _moment("found_at"),
+    Index("findings_by_end", "model", "window_end"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("window_start", primary_key=True),
+    _moment("window_end", primary_key=True),
+    Column("kind", Text, primary_key=True),
+    _text("content_type"),
+    Column("body", LargeBinary, nullable=False),
+    _moment("written_at"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("window_start", primary_key=True),
+    _moment("window_end", primary_key=True),
+    _text("verdict"),
+    _text("severity"),
+    _text("reason"),
+    Column("is_suppressed", Boolean, nullable=False),
+    Column("summary", JSONB, nullable=False),
+    _text("run_id"),
+    _moment("decided_at"),
+    Index("decisions_by_end", "model", "window_end"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("incident_id", BigInteger, primary_key=True),
+    _text("model"),
+    _text("cause"),
+    _text("status"),
+    _text("severity"),
+    _text("title"),
+    Column("findings", JSONB, nullable=False),
+    _moment("opened_at"),
+    _moment("updated_at"),
+    _moment("resolved_at", nullable=True),
+    _moment("first_window_end"),
+    _moment("last_window_end"),
+    Index("incidents_one_open", "model", "cause", unique=True, postgresql_where=text("status <> 'resolved'")),
+)
+
+alert_outbox = Table(
+    "alert_outbox",
+    metadata,
+    Column("alert_id", BigInteger, primary_key=True),
+    Column("incident_id", ForeignKey(incidents.c.incident_id, ondelete="CASCADE")),
+    _text("model"),
+    _text("deduplication_key", unique=True),
+    _text("destination"),
+    Column("message", JSONB, nullable=False),
+    _text("status"),
+    Column("attempts", Integer, nullable=False),
+    _moment("next_attempt_at"),
+    _moment("created_at"),
+    _moment("sent_at", nullable=True),
+    _text("last_error"),
+    Index("alert_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    _text("artifact_uri"),
+    _text("status"),
+    _text("health"),
+    _moment("registered_at"),
+    _moment("updated_at"),
+)
+
+route_revisions = Table(
+    "route_revisions",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("share", Numeric(7, 6), nullable=False),
+)
+
+route_history = Table(
+    "route_history",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    _moment("changed_at"),
+    _text("actor"),
+    _text("reason"),
+    _text("cause_key", unique=True),
+    Column("shares_before", JSONB, nullable=False),
+    Column("shares_after", JSONB, nullable=False),
+)
