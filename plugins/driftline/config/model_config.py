@@ -251,7 +251,7 @@ class Schedule(StrictModel):
     def _ticks_on_the_hour(cls, cron: str) -> str:
         if not croniter.is_valid(cron) or len(cron.split()) != 5:
             raise ValueError("is not a cron expression of five fields, for example '0 */6 * * *'")
-        if cron.split()[0] != "0":
+        if cron.split(maxsplit=1)[0] != "0":
             raise ValueError("must tick on the hour (its first field is 0), because windows are made of whole hours")
         return cron
 
@@ -327,7 +327,7 @@ def _aware_moment(moment: Any) -> datetime:
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
     if not isinstance(moment, datetime):
-        raise ValueError("is not a date and time, for example 2026-01-01T00:00:00+00:00")
+        raise ValueError("is not a date and time, for example 2026-01-01T00:00:00+00:00")  # noqa: TRY004 - pydantic wants it
     if moment.tzinfo is None:
         raise ValueError(f"has no time zone; write {moment.isoformat()}+00:00 if you mean UTC")
     return moment.astimezone(UTC)

@@ -101,7 +101,7 @@ class NumericProfile:
         )
 
     def quantile(self, share: float) -> float:
-        """The value below which ``share`` (0..1) of the finite values lie, interpolated within its cell; NaN if empty."""
+        """The value that ``share`` (0..1) of the finite values stay below, interpolated in its cell; NaN if empty."""
         if self.finite == 0:
             return math.nan
         cumulative = np.concatenate([[0], np.cumsum(self.counts)])

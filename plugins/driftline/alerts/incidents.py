@@ -1,0 +1,77 @@
+"""The words for incidents: one cause, many findings, opened, escalated and resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from driftline.findings import Severity
+
+
+class IncidentStatus(StrEnum):
+    """Where an incident stands. All but `RESOLVED` are open."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+
+
+class IncidentChangeKind(StrEnum):
+    """What a window did to an incident."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    """The severity rose above every earlier one."""
+    UPDATED = "updated"
+    """Newer findings, no higher severity."""
+    UNCHANGED = "unchanged"
+    """This window has been counted before, or a newer one has."""
+
+
+@dataclass(frozen=True)
+class IncidentChange:
+    """What became of the incident, and how severe it is now (the highest severity it ever had)."""
+
+    incident_id: int
+    change: IncidentChangeKind
+    severity: Severity
+
+    @property
+    def calls_for_alert(self) -> bool:
+        """Whether people should hear of it: an incident speaks when it opens and when it gets worse."""
+        return self.change in {IncidentChangeKind.OPENED, IncidentChangeKind.ESCALATED}
+
+    @property
+    def deduplication_key(self) -> str:
+        """Names the alert: at most one per incident and severity, however often the window runs."""
+        return f"incident/{self.incident_id}/{self.severity}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """One row of the incidents.
+
+    Attributes
+    ----------
+    severity:
+        The highest severity that the incident ever had.
+    findings:
+        Those of the last window that found the cause, as JSON values.
+    first_window_end, last_window_end:
+        Ends of the first and the last window that found the cause.
+    """
+
+    incident_id: int
+    model: str
+    cause: str
+    status: IncidentStatus
+    severity: Severity
+    title: str
+    findings: tuple[Any, ...]
+    opened_at: datetime
+    updated_at: datetime
+    resolved_at: datetime | None
+    first_window_end: datetime
+    last_window_end: datetime

@@ -1,0 +1,46 @@
+"""TCP ports of this machine: which are free, and who holds the others."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on ``port`` of the loopback interface now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose old connections are still closing down is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """A port that is free now, chosen by the system."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def first_free_port(preferred: int) -> int:
+    """``preferred`` where it is free, else one that the system chooses."""
+    return preferred if is_free(preferred) else free_port()
+
+
+def holder(port: int) -> str:
+    """Who listens on ``port``, in words for a message; "another program" where the system does not tell."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens_there = connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,)
+            if listens_there and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        pass
+    return "another program"

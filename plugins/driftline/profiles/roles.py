@@ -1,0 +1,16 @@
+"""What a counted column is to the model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """The outputs' roles are also the subjects' names; a feature's subject is its own name."""
+
+    FEATURE = "feature"
+    PREDICTION = "prediction"
+    SCORE = "score"
+    LATENCY = "latency"
+    ERROR = "error"
+    OUTCOME = "outcome"

@@ -1,0 +1,17 @@
+"""The serving registry's words: versions, routes and their changes. Standard library only, as serving code needs it."""
+
+from driftline.serving.rollback import RollbackOutcome, RollbackRefusal
+from driftline.serving.routes import RouteChange, Routes, RoutesChanged, exact_shares
+from driftline.serving.versions import ModelVersion, VersionHealth, VersionStatus
+
+__all__ = [
+    "ModelVersion",
+    "RollbackOutcome",
+    "RollbackRefusal",
+    "RouteChange",
+    "Routes",
+    "RoutesChanged",
+    "VersionHealth",
+    "VersionStatus",
+    "exact_shares",
+]

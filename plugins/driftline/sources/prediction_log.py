@@ -1,0 +1,226 @@
+"""The prediction log, read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.sql import Composed
+
+from driftline.config import Feature, FeatureKind, ModelConfig, Task
+from driftline.errors import SourceError
+from driftline.sources import queries
+from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, require_fit
+from driftline.sources.queries import Selected
+from driftline.windows import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_BATCH_BYTES = 4 * 1024 * 1024
+_CONNECT_TIMEOUT_SECONDS = 10
+_SESSION = "-c default_transaction_read_only=on -c timezone=UTC -c application_name=driftline"
+
+
+class PredictionLog:
+    """A model's predictions and labels behind ``url`` (``postgresql://…``).
+
+    Reads only: its sessions refuse writes whatever the role may do.
+
+    Raises
+    ------
+    SourceError
+        From every method, when the database, a table, a column or a permission is missing.
+    """
+
+    def __init__(self, config: ModelConfig, url: str) -> None:
+        self._config = config
+        self._url = url
+        self._catalog: LogCatalog | None = None
+
+    @property
+    def catalog(self) -> LogCatalog:
+        """The log's columns, looked up once."""
+        if self._catalog is None:
+            self._catalog = self._look_up()
+        return self._catalog
+
+    def require_fit(self) -> None:
+        """Refuses (`SourceError`) a log that does not have what the configuration maps."""
+        require_fit(self._config, self.catalog)
+
+    def bounds(self) -> tuple[datetime, datetime] | None:
+        """Earliest and latest prediction time; ``None`` for an empty log."""
+        with self._session() as connection:
+            row = connection.execute(queries.bounds_query(self._config.predictions)).fetchone()
+        return None if row is None or row[0] is None else (row[0], row[1])
+
+    def prediction_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
+        """Rows per slice of the window (slices without rows are absent)."""
+        return self._fingerprints(queries.prediction_fingerprints_query(self._config.predictions), window)
+
+    def outcome_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
+        """Labels and newest arrival per slice of the window (slices without labels are absent)."""
+        if self._config.labels is None:
+            return {}
+        query = queries.outcome_fingerprints_query(self._config.predictions, self._config.labels)
+        return self._fingerprints(query, window)
+
+    def read_predictions(self, window: Window, columns: Sequence[Selected]) -> Iterator[pa.RecordBatch]:
+        """Batches of: time, version, the segment columns, then ``columns``."""
+        query = queries.predictions_query(
+            self._config.predictions,
+            [*self._leading_columns(), *columns],
+            ids_are_unique=self.catalog.ids_are_unique,
+        )
+        yield from self._stream(query, window)
+
+    def read_outcomes(self, window: Window) -> Iterator[pa.RecordBatch]:
+        """Batches of: time, version, the segment columns, label, prediction, score (null without one)."""
+        labels = self._config.labels
+        assert labels is not None
+        assert self.catalog.labels is not None
+        is_number = self._config.task is Task.REGRESSION
+        mapping = self._config.predictions
+        values = [Selected(self.catalog.predictions[mapping.prediction], is_number)]
+        if mapping.score is not None:
+            values.append(Selected(self.catalog.predictions[mapping.score], is_number=True))
+        query = queries.outcomes_query(
+            mapping, labels, self._leading_columns(), Selected(self.catalog.labels[labels.label], is_number), values
+        )
+        yield from self._stream(query, window)
+
+    def read_rows(self, window: Window, columns: Sequence[Selected], maximum_rows: int, rows: int) -> pd.DataFrame:
+        """Whole rows of a window of ``rows`` rows; a stable sample of them where there are more than asked for."""
+        query = queries.rows_query(self._config.predictions, columns, maximum_rows, rows)
+        return _as_frame(list(self._stream(query, window)), [selected.column.name for selected in columns])
+
+    def selected(self, column: str, *, is_number: bool) -> Selected:
+        return Selected(self.catalog.predictions[column], is_number and self._can_be_number(column))
+
+    def selected_feature(self, feature: Feature) -> Selected:
+        return self.selected(feature.source_column, is_number=feature.kind is FeatureKind.NUMERIC)
+
+    def present_segment_columns(self) -> list[str]:
+        """The configured segment columns that the log has."""
+        return [column for column in self._config.segment_columns if column in self.catalog.predictions]
+
+    def _can_be_number(self, column: str) -> bool:
+        return self.catalog.predictions[column].family in NUMBERS
+
+    def _leading_columns(self) -> list[Selected]:
+        mapping = self._config.predictions
+        names = [mapping.time, mapping.version, *self.present_segment_columns()]
+        return [Selected(self.catalog.predictions[name], is_number=False) for name in names]
+
+    def _look_up(self) -> LogCatalog:
+        mapping, labels = self._config.predictions, self._config.labels
+        with self._session() as connection:
+            return LogCatalog(
+                predictions=_columns(connection, queries.describe(mapping.table, mapping.query)),
+                labels=None if labels is None else _columns(connection, queries.describe(labels.table, labels.query)),
+                ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
+            )
+
+    def _fingerprints(self, query: Composed, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
+        with self._session() as connection:
+            _set_window(connection, window)
+            rows = connection.execute(query).fetchall()
+        return {start.astimezone(UTC): (count, newest) for start, count, newest in rows}
+
+    @contextmanager
+    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            with psycopg.connect(
+                self._url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, options=_SESSION, autocommit=True
+            ) as connection:
+                yield connection
+        except psycopg.Error as error:
+            raise self._in_words(error, error.sqlstate) from error
+
+    def _stream(self, query: Composed, window: Window) -> Iterator[pa.RecordBatch]:
+        import adbc_driver_manager
+        import adbc_driver_postgresql.dbapi as adbc
+
+        try:
+            with (
+                adbc.connect(_with_session_options(self._url), autocommit=True) as connection,
+                connection.cursor() as cursor,
+            ):
+                bounds = (queries.WINDOW_START, window.start.isoformat(), queries.WINDOW_END, window.end.isoformat())
+                cursor.execute("SELECT set_config($1, $2, false), set_config($3, $4, false)", bounds)
+                cursor.fetchall()
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+                cursor.execute(query.as_string())
+                yield from cursor.fetch_record_batch()
+        except adbc_driver_manager.Error as error:
+            raise self._in_words(error, error.sqlstate) from error
+
+    def _in_words(self, error: Exception, sqlstate: str | None) -> SourceError:
+        config = self._config
+        where = f"connection {config.connection!r}"
+        what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        mends = {
+            "42P01": "The table does not exist: correct `table` in the model's file, or create it.",
+            "3F000": "The schema does not exist: correct `table` in the model's file.",
+            "42703": "A column does not exist: correct the column names in the model's file.",
+            "42501": "The role may not read it: GRANT USAGE on its schema and SELECT on the table to the role.",
+            "42601": "`query` in the model's file is not a valid SELECT.",
+            "28P01": "The password is wrong: correct the connection.",
+            "28000": "The server refuses the role: correct the connection or the server's pg_hba.conf.",
+            "3D000": "The database does not exist: correct the connection.",
+        }
+        mend = mends.get(
+            sqlstate or "", "Check that the server runs and that the connection leads to it; then try again."
+        )
+        return SourceError(f"The prediction log of {config.model} ({where}) cannot be read: {what}. {mend}")
+
+
+def _columns(connection: psycopg.Connection[Any], query: Composed) -> dict[str, LogColumn]:
+    description = connection.execute(query).description or []
+    names = {
+        row[0]: row[1]
+        for row in connection.execute(
+            "SELECT oid, typname FROM pg_type WHERE oid = ANY(%s)", ([column.type_code for column in description],)
+        )
+    }
+    return {column.name: LogColumn(column.name, names[column.type_code]) for column in description}
+
+
+def _is_unique(connection: psycopg.Connection[Any], table: str, column: str) -> bool:
+    row = connection.execute(
+        """
+        SELECT EXISTS (
+            SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+            WHERE indrelid = %s::regclass AND indisunique AND indnkeyatts = 1 AND indpred IS NULL AND attname = %s
+        )
+        """,
+        (queries.relation(table, None).as_string(connection), column),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _set_window(connection: psycopg.Connection[Any], window: Window) -> None:
+    for name, moment in ((queries.WINDOW_START, window.start), (queries.WINDOW_END, window.end)):
+        connection.execute("SELECT set_config(%s, %s, false)", (name, moment.isoformat()))
+
+
+def _with_session_options(url: str) -> str:
+    from urllib.parse import quote
+
+    separator = "&" if "?" in url else "?"
+    return f"{url}{separator}options={quote(_SESSION)}&connect_timeout={_CONNECT_TIMEOUT_SECONDS}"
+
+
+def _as_frame(batches: list[pa.RecordBatch], names: list[str]) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    if not batches:
+        return pd.DataFrame({name: [] for name in names})
+    frame: pd.DataFrame = pa.Table.from_batches(batches).rename_columns(names).to_pandas()
+    return frame

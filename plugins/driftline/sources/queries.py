@@ -1,0 +1,162 @@
+"""The SELECTs on the prediction log: identifiers quoted, values bound.
+
+A window's bounds reach the server as settings of the session (``driftline.window_start``), because ADBC streams a
+statement without parameters and gathers the whole result of one that has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from driftline.config import Labels, Predictions
+from driftline.sources.catalog import LogColumn, ValueFamily
+
+WINDOW_START = "driftline.window_start"
+WINDOW_END = "driftline.window_end"
+
+_LOG = Identifier("log")
+_LABEL = Identifier("label")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """One column of a SELECT, converted so that Arrow can carry it."""
+
+    column: LogColumn
+    is_number: bool
+
+
+def relation(table: str | None, query: str | None) -> Composable:
+    """The FROM item: a quoted table, or the user's own SELECT in parentheses."""
+    if table is not None:
+        return SQL(".").join(Identifier(part) for part in table.split(".", 1))
+    assert query is not None
+    return SQL("({})").format(SQL(query.strip().rstrip(";")))
+
+
+def describe(table: str | None, query: str | None) -> Composed:
+    return SQL("SELECT * FROM {} AS log LIMIT 0").format(relation(table, query))
+
+
+def predictions_query(mapping: Predictions, columns: Sequence[Selected], *, ids_are_unique: bool) -> Composed:
+    """The window's predictions. Where the database does not keep ids unique, the first of each id counts."""
+    chosen = SQL(", ").join(_converted(_LOG, selected) for selected in columns)
+    time = _qualified(_LOG, mapping.time)
+    if ids_are_unique:
+        return SQL("SELECT {} FROM {} AS log WHERE {}").format(
+            chosen, relation(mapping.table, mapping.query), _in_window(time)
+        )
+    identifier = _qualified(_LOG, mapping.id)
+    return SQL("SELECT DISTINCT ON ({id}) {chosen} FROM {log} AS log WHERE {window} ORDER BY {id}, {time}").format(
+        id=identifier,
+        chosen=chosen,
+        log=relation(mapping.table, mapping.query),
+        window=_in_window(time),
+        time=time,
+    )
+
+
+def outcomes_query(
+    mapping: Predictions, labels: Labels, columns: Sequence[Selected], label: Selected, values: Sequence[Selected]
+) -> Composed:
+    """The window's predictions that have a label; of several labels the one that arrived last counts."""
+    identifier = _qualified(_LOG, mapping.id)
+    chosen = [
+        *(_converted(_LOG, selected) for selected in columns),
+        _converted(_LABEL, label),
+        *(_converted(_LOG, selected) for selected in values),
+    ]
+    return SQL(
+        "SELECT DISTINCT ON ({id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
+        "WHERE {window} AND {label} IS NOT NULL ORDER BY {id}, {label_time} DESC NULLS LAST, {time}"
+    ).format(
+        id=identifier,
+        chosen=SQL(", ").join(chosen),
+        log=relation(mapping.table, mapping.query),
+        labels=relation(labels.table, labels.query),
+        label_id=_qualified(_LABEL, labels.id),
+        window=_in_window(_qualified(_LOG, mapping.time)),
+        label=_qualified(_LABEL, labels.label),
+        label_time=_qualified(_LABEL, labels.time),
+        time=_qualified(_LOG, mapping.time),
+    )
+
+
+def prediction_fingerprints_query(mapping: Predictions) -> Composed:
+    """Rows and newest time per slice."""
+    time = _qualified(_LOG, mapping.time)
+    return SQL(
+        "SELECT date_trunc('hour', {time}, 'UTC') AS slice_start, count(*) AS rows, NULL::timestamptz AS newest "
+        "FROM {log} AS log WHERE {window} GROUP BY 1"
+    ).format(time=time, log=relation(mapping.table, mapping.query), window=_in_window(time))
+
+
+def outcome_fingerprints_query(mapping: Predictions, labels: Labels) -> Composed:
+    """Labels and newest arrival per slice of their predictions."""
+    time = _qualified(_LOG, mapping.time)
+    return SQL(
+        "SELECT date_trunc('hour', {time}, 'UTC') AS slice_start, count(*) AS rows, max({arrival}) AS newest "
+        "FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
+        "WHERE {window} AND {label} IS NOT NULL GROUP BY 1"
+    ).format(
+        time=time,
+        arrival=_qualified(_LABEL, labels.time),
+        log=relation(mapping.table, mapping.query),
+        labels=relation(labels.table, labels.query),
+        label_id=_qualified(_LABEL, labels.id),
+        id=_qualified(_LOG, mapping.id),
+        window=_in_window(time),
+        label=_qualified(_LABEL, labels.label),
+    )
+
+
+def rows_query(mapping: Predictions, columns: Sequence[Selected], maximum_rows: int, rows: int) -> Composed:
+    """Whole rows of the window; of a larger window a sample chosen by a hash of the id, the same at every read."""
+    named = SQL(", ").join(
+        SQL("{} AS {}").format(_converted(_LOG, selected), Identifier(selected.column.name)) for selected in columns
+    )
+    window = _in_window(_qualified(_LOG, mapping.time))
+    sample: Composable = SQL("")
+    if rows > maximum_rows:
+        buckets = 1_000_000
+        sample = SQL(" AND (hashtext({}::text) & 2147483647) % {} < {}").format(
+            _qualified(_LOG, mapping.id), Literal(buckets), Literal(maximum_rows * buckets // rows)
+        )
+    return SQL("SELECT {} FROM {} AS log WHERE {}{} LIMIT {}").format(
+        named, relation(mapping.table, mapping.query), window, sample, Literal(maximum_rows)
+    )
+
+
+def bounds_query(mapping: Predictions) -> Composed:
+    time = _qualified(_LOG, mapping.time)
+    return SQL("SELECT min({time}), max({time}) FROM {log} AS log").format(
+        time=time, log=relation(mapping.table, mapping.query)
+    )
+
+
+def _qualified(alias: Identifier, column: str) -> Composed:
+    return SQL("{}.{}").format(alias, Identifier(column))
+
+
+def _in_window(time: Composable) -> Composed:
+    return SQL(
+        "{time} >= current_setting({start})::timestamptz AND {time} < current_setting({end})::timestamptz"
+    ).format(time=time, start=Literal(WINDOW_START), end=Literal(WINDOW_END))
+
+
+def _converted(alias: Identifier, selected: Selected) -> Composable:
+    """Decimals as floats (those beyond a float's range as infinity, so that one cell never fails a window)."""
+    name = _qualified(alias, selected.column.name)
+    family = selected.column.family
+    if family is ValueFamily.TIMESTAMP:
+        return name
+    if not selected.is_number:
+        return SQL("{}::text").format(name)
+    if selected.column.type_name == "money":
+        name = SQL("{}::numeric").format(name)
+    if family is ValueFamily.DECIMAL:
+        return SQL("CASE WHEN abs({n}) >= 1e308 THEN 'Infinity'::float8 ELSE {n}::float8 END").format(n=name)
+    return name

@@ -1,0 +1,1 @@
+"""Driftline's own tables: every SQL statement that writes is in this room."""

@@ -1,0 +1,185 @@
+"""Slices and their profiles: what of the prediction log has been counted, and the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text
+
+from driftline.profiles.binning import Binning
+from driftline.profiles.counting import SliceProfiles
+from driftline.profiles.profile import Profile
+from driftline.profiles.serialization import pack_profile, profile_kind, unpack_profile
+from driftline.store.baselines import StoredBaseline
+from driftline.store.tables import SCHEMA, profiles, slices
+from driftline.windows import Window
+
+_ROWS_PER_INSERT = 500
+
+
+class Part(StrEnum):
+    """The two streams of a slice; late labels make only the second stale."""
+
+    PREDICTIONS = "predictions"
+    OUTCOMES = "outcomes"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the log held of a slice when it was counted: another fingerprint means that the slice is stale."""
+
+    rows: int
+    newest: datetime | None
+
+
+def counted_slices(
+    connection: Connection, baseline: StoredBaseline, part: Part, window: Window
+) -> dict[datetime, Fingerprint]:
+    """The slices of ``window`` that are counted in the baseline's binnings, as the log was then."""
+    rows = connection.execute(
+        select(slices.c.slice_start, slices.c.log_rows, slices.c.log_newest).where(
+            slices.c.model == baseline.model,
+            slices.c.baseline_id == baseline.baseline_id,
+            slices.c.part == part,
+            slices.c.slice_start >= window.start,
+            slices.c.slice_start < window.end,
+        )
+    )
+    return {row.slice_start.astimezone(UTC): Fingerprint(row.log_rows, row.log_newest) for row in rows}
+
+
+def replace_slices(
+    connection: Connection,
+    baseline: StoredBaseline,
+    part: Part,
+    fingerprints: Mapping[datetime, Fingerprint],
+    counted: SliceProfiles,
+) -> None:
+    """Writes the slices named by ``fingerprints`` with their profiles, instead of what stood there before.
+
+    A slice without rows is written too: that it is empty is known. Two writers of one model take turns.
+    """
+    if not fingerprints:
+        return
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"slices:{baseline.model}"}
+    )
+    ensure_profile_partitions(connection, list(fingerprints))
+    for table in (profiles, slices):
+        connection.execute(
+            delete(table).where(
+                table.c.model == baseline.model,
+                table.c.baseline_id == baseline.baseline_id,
+                table.c.part == part,
+                table.c.slice_start.in_(list(fingerprints)),
+            )
+        )
+    connection.execute(insert(slices), list(_slice_rows(baseline, part, fingerprints)))
+    packed = list(_profile_rows(baseline, part, counted))
+    for first in range(0, len(packed), _ROWS_PER_INSERT):
+        connection.execute(insert(profiles), packed[first : first + _ROWS_PER_INSERT])
+
+
+def window_profiles(
+    connection: Connection, baseline: StoredBaseline, window: Window
+) -> dict[tuple[str, str], dict[str, Profile]]:
+    """Per (version, segment) the window's profile of each subject: the sum of its slices."""
+    merged: dict[tuple[str, str], dict[str, Profile]] = {}
+    for row in _stored(connection, baseline, window):
+        binning = baseline.binnings.get(row.subject)
+        if binning is not None:
+            _merge_into(merged.setdefault((row.version, row.segment), {}), row, binning)
+    return merged
+
+
+def hourly_profiles(
+    connection: Connection, baseline: StoredBaseline, window: Window
+) -> dict[datetime, dict[str, Profile]]:
+    """Per slice the profile of each subject, over all versions, of the whole."""
+    merged: dict[datetime, dict[str, Profile]] = {}
+    for row in _stored(connection, baseline, window, segment=""):
+        binning = baseline.binnings.get(row.subject)
+        if binning is not None:
+            _merge_into(merged.setdefault(row.slice_start.astimezone(UTC), {}), row, binning)
+    return merged
+
+
+def ensure_profile_partitions(connection: Connection, moments: Sequence[datetime]) -> None:
+    """Makes the monthly partitions that rows of ``moments`` belong to."""
+    for year, month in sorted({(moment.year, moment.month) for moment in moments}):
+        name = f"profiles_{year:04d}_{month:02d}"
+        known = connection.execute(text("SELECT to_regclass(:name)"), {"name": f"{SCHEMA}.{name}"}).scalar()
+        if known is not None:
+            continue
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('driftline:partitions', 0))"))
+        following = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01"
+        connection.execute(
+            text(
+                f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{name} PARTITION OF {SCHEMA}.profiles "
+                f"FOR VALUES FROM ('{year:04d}-{month:02d}-01 00:00+00') TO ('{following} 00:00+00')"
+            )
+        )
+
+
+def _slice_rows(
+    baseline: StoredBaseline, part: Part, fingerprints: Mapping[datetime, Fingerprint]
+) -> Iterator[dict[str, object]]:
+    now = datetime.now(UTC)
+    for start, fingerprint in fingerprints.items():
+        yield {
+            "model": baseline.model,
+            "baseline_id": baseline.baseline_id,
+            "part": part.value,
+            "slice_start": start,
+            "log_rows": fingerprint.rows,
+            "log_newest": fingerprint.newest,
+            "counted_at": now,
+        }
+
+
+def _profile_rows(baseline: StoredBaseline, part: Part, counted: SliceProfiles) -> Iterator[dict[str, object]]:
+    for key, subjects in counted.items():
+        for subject, profile in subjects.items():
+            yield {
+                "model": baseline.model,
+                "baseline_id": baseline.baseline_id,
+                "part": part.value,
+                "slice_start": key.slice_start,
+                "version": key.version,
+                "segment": key.segment,
+                "subject": subject,
+                "kind": profile_kind(profile),
+                "rows": profile.rows,
+                "payload": pack_profile(profile),
+            }
+
+
+def _stored(
+    connection: Connection, baseline: StoredBaseline, window: Window, segment: str | None = None
+) -> Iterator[Any]:
+    wanted = select(
+        profiles.c.slice_start,
+        profiles.c.version,
+        profiles.c.segment,
+        profiles.c.subject,
+        profiles.c.kind,
+        profiles.c.payload,
+    ).where(
+        profiles.c.model == baseline.model,
+        profiles.c.baseline_id == baseline.baseline_id,
+        profiles.c.slice_start >= window.start,
+        profiles.c.slice_start < window.end,
+    )
+    if segment is not None:
+        wanted = wanted.where(profiles.c.segment == segment)
+    yield from connection.execute(wanted, execution_options={"yield_per": 2_000})
+
+
+def _merge_into(subjects: dict[str, Profile], row: Any, binning: Binning) -> None:
+    profile = unpack_profile(row.kind, row.payload, binning)
+    earlier = subjects.get(row.subject)
+    subjects[row.subject] = profile if earlier is None else earlier.merged(profile)  # type: ignore[arg-type]
