@@ -107,10 +107,17 @@ def _divider(_block: Mapping[str, Any], _at: str) -> Iterator[str]:
 
 
 def _url(url: Any, at: str) -> Iterator[str]:
-    if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+    if not isinstance(url, str) or not _is_web_address(url):
         yield f"{at}: is not an http(s) address"
     elif length(url) > MAX_URL:
         yield f"{at}: {length(url)} characters, at most {MAX_URL}"
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return False
 
 
 def _text_object(text: Any, at: str, limit: int, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")) -> Iterator[str]:

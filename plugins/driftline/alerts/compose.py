@@ -22,6 +22,7 @@ _TITLES = {
 
 
 def compose_alert(
+    *,
     model: str,
     owner: str,
     channel: str,

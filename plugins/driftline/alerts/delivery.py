@@ -46,4 +46,4 @@ def wait_after(attempts: int) -> timedelta:
     The cap is what an outage costs: an alert arrives at most 10 minutes (and one drain) after the receiver is back.
     """
     doublings = min(attempts - 1, 10)
-    return min(FIRST_WAIT * 2**doublings, LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)

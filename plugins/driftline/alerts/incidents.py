@@ -11,10 +11,9 @@ from driftline.findings import Severity
 
 
 class IncidentStatus(StrEnum):
-    """Where an incident stands. All but `RESOLVED` are open."""
+    """Where an incident stands."""
 
-    OPENED = "opened"
-    ESCALATED = "escalated"
+    OPEN = "open"
     RESOLVED = "resolved"
 
 

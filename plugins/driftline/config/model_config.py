@@ -13,7 +13,7 @@ from croniter import croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from driftline.config.durations import parse_duration
-from driftline.findings import RESERVED_SUBJECTS, Check
+from driftline.findings import RESERVED_SUBJECTS, Check, Severity
 
 POSTGRES_IDENTIFIER_BYTES = 63
 
@@ -222,6 +222,8 @@ class Checks(StrictModel):
     performance: PerformanceCheck = PerformanceCheck()
     predictions: PredictionsCheck = PredictionsCheck()
     quality: QualityCheck = QualityCheck()
+    alert_severity: Annotated[Severity, Field(strict=False)] = Severity.MEDIUM
+    """Findings of this severity or worse alert; lesser ones are only written."""
 
     def is_enabled(self, check: Check) -> bool:
         configured = getattr(self, check.value, None)

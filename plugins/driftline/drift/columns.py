@@ -44,7 +44,8 @@ def is_numeric(data: ColumnData) -> bool:
     if array.dtype.kind != "O":
         return False
     present = [value for value in array.tolist() if not _is_null(value)]
-    return bool(present) and 2 * sum(map(_is_number, present)) >= len(present)
+    numeric = sum(_is_number(value) and not isinstance(value, (bool, np.bool_)) for value in present)
+    return bool(present) and 2 * numeric >= len(present)
 
 
 def as_numbers(data: ColumnData) -> Numbers:
@@ -63,7 +64,7 @@ def as_numbers(data: ColumnData) -> Numbers:
 
 def as_levels(data: ColumnData) -> Levels:
     """The column's values by name, counted."""
-    items = Counter(_as_array(data).tolist())
+    items = _counted(_as_array(data).tolist())
     counts: Counter[str] = Counter()
     nulls = 0
     for item, count in items.items():
@@ -112,6 +113,13 @@ def _from_pandas(data: ColumnData) -> NDArray[Any]:
     if kind in "iuf":
         return np.asarray(data.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(data.astype(object).to_numpy())
+
+
+def _counted(items: list[Any]) -> Counter[Any]:
+    try:
+        return Counter(items)
+    except TypeError:  # lists and dictionaries have no hash
+        return Counter(map(str, items))
 
 
 def _is_null(value: Any) -> bool:

@@ -15,7 +15,7 @@ import psutil
 from driftline.local.errors import LocalSetupError
 from driftline.local.ports import LOOPBACK, first_free_port, free_port
 from driftline.local.postgres_account import ServerAccount
-from driftline.local.secrets import SecretFile
+from driftline.local.secret_files import SecretFile
 
 ADMIN = "postgres"
 START_SECONDS = 60

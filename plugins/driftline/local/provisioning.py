@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from driftline.local.errors import LocalSetupError
-from driftline.local.secrets import SecretFile
+from driftline.local.secret_files import SecretFile
 
 POSTGRES_URL_VARIABLE = "DRIFTLINE_POSTGRES_URL"
 OLDEST_VERSION = 14
@@ -21,6 +21,9 @@ LOG = "flights"
 LOG_READER = "driftline_reader"
 OWNERS = (AIRFLOW, STORE, LOG)
 """Roles that own a database of their own name."""
+
+_MARK = "Made by Driftline"
+"""Comment on our roles: a role of the same name without it is somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ def provision(admin_url: str, secrets_file: Path) -> Urls:
     Raises
     ------
     LocalSetupError
-        When the server cannot be reached, is too old, or the administrator may not make roles and databases.
+        When the server cannot be reached, is too old, the administrator may not make roles and databases, or one of
+        them is there already and is somebody else's.
     """
     secrets = SecretFile(secrets_file)
     try:
@@ -78,19 +82,36 @@ def _refuse_old(connection: psycopg.Connection) -> None:
 
 
 def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:
-    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    name = sql.Identifier(role)
+    comment = connection.execute(
+        "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", [role]
+    ).fetchone()
+    if comment is None:
+        with connection.transaction():
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+            connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(_MARK)))
+    elif comment[0] != _MARK:
+        raise LocalSetupError(
+            f"The role {role!r} is on this Postgres already and is not Driftline's: its password stays as it is. "
+            f"Give {POSTGRES_URL_VARIABLE} another server, or leave it out: the embedded one serves then."
+        )
     # Hashed here, so that the password never stands in the server's log.
     hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed)))
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed)))
 
 
 def _ensure_database(connection: psycopg.Connection, owner: str) -> None:
     name = sql.Identifier(owner)
-    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [owner]).fetchone() is None:
+    found = connection.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [owner]).fetchone()
+    if found is None:
         # An administrator that is no superuser must be a member of the role that it gives a database to.
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+    elif found[0] != owner:
+        raise LocalSetupError(
+            f"The database {owner!r} is on this Postgres already and belongs to {found[0]!r}: it is left alone. "
+            f"Give {POSTGRES_URL_VARIABLE} another server, or leave it out: the embedded one serves then."
+        )
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
 
 
@@ -102,7 +123,10 @@ def _grant_connect(connection: psycopg.Connection, database: str, role: str) -> 
 def _urls(connection: psycopg.Connection, secrets: SecretFile) -> Urls:
     def url(role: str, database: str) -> str:
         password = secrets.get(f"postgres:{role}")
-        return f"postgresql://{role}:{password}@{connection.info.host}:{connection.info.port}/{database}"
+        host = connection.info.host
+        # An IPv6 address stands in brackets.
+        shown = f"[{host}]" if ":" in host else host
+        return f"postgresql://{role}:{password}@{shown}:{connection.info.port}/{database}"
 
     return Urls(
         airflow=url(AIRFLOW, AIRFLOW),

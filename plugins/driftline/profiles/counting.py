@@ -21,10 +21,10 @@ from driftline.profiles.categorical import CategoricalProfile
 from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
+from driftline.profiles.roles import Role
 
 MICROSECONDS_PER_SLICE = 3_600_000_000
 UNNAMED_VERSION = "(none)"
-OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, order=True)
@@ -77,8 +77,8 @@ class SliceCounter:
 class BinaryOutcomeCounter:
     """Counts labeled predictions of a binary classifier.
 
-    Batches hold: time, version, one column per segment column, then label and prediction as text and the score
-    (null where the model has none).
+    Batches hold: time, version, one column per segment column, then label and prediction as text and, where the
+    model gives one, the score.
     """
 
     def __init__(
@@ -93,11 +93,12 @@ class BinaryOutcomeCounter:
         first = 2 + len(self._segments)
         label = self._is_positive(batch.column(first))
         prediction = self._is_positive(batch.column(first + 1))
-        scores, _, _ = numeric_values(batch.column(first + 2))
+        has_score = batch.num_columns > first + 2
+        scores = numeric_values(batch.column(first + 2))[0] if has_score else np.full(batch.num_rows, np.nan)
         for group in _groups(batch, self._segments):
             rows = group.rows
             profile = BinaryOutcomeProfile.of(label[rows], prediction[rows], scores[rows], self._binning)
-            _accumulate(self._counted, group.key, OUTCOME, profile)
+            _accumulate(self._counted, group.key, Role.OUTCOME, profile)
 
     def profiles(self) -> SliceProfiles:
         return self._counted
@@ -124,7 +125,7 @@ class RegressionOutcomeCounter:
         predictions, _, _ = numeric_values(batch.column(first + 1))
         for group in _groups(batch, self._segments):
             profile = RegressionOutcomeProfile.of(labels[group.rows], predictions[group.rows], self._binning)
-            _accumulate(self._counted, group.key, OUTCOME, profile)
+            _accumulate(self._counted, group.key, Role.OUTCOME, profile)
 
     def profiles(self) -> SliceProfiles:
         return self._counted

@@ -14,7 +14,7 @@ from driftline.config import Feature, FeatureKind, ModelConfig, Task
 from driftline.errors import SourceError
 from driftline.sources import queries
 from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, require_fit
-from driftline.sources.queries import Selected
+from driftline.sources.queries import Conversion, Selected
 from driftline.windows import Window
 
 if TYPE_CHECKING:
@@ -84,13 +84,17 @@ class PredictionLog:
         labels = self._config.labels
         assert labels is not None
         assert self.catalog.labels is not None
-        is_number = self._config.task is Task.REGRESSION
+        conversion = Conversion.NUMBER if self._config.task is Task.REGRESSION else Conversion.TEXT
         mapping = self._config.predictions
-        values = [Selected(self.catalog.predictions[mapping.prediction], is_number)]
+        values = [self.selected(mapping.prediction, conversion)]
         if mapping.score is not None:
-            values.append(Selected(self.catalog.predictions[mapping.score], is_number=True))
+            values.append(self.selected(mapping.score, Conversion.NUMBER))
         query = queries.outcomes_query(
-            mapping, labels, self._leading_columns(), Selected(self.catalog.labels[labels.label], is_number), values
+            mapping,
+            labels,
+            self._leading_columns(),
+            Selected(self.catalog.labels[labels.label], _possible(conversion, self.catalog.labels[labels.label])),
+            values,
         )
         yield from self._stream(query, window)
 
@@ -99,23 +103,23 @@ class PredictionLog:
         query = queries.rows_query(self._config.predictions, columns, maximum_rows, rows)
         return _as_frame(list(self._stream(query, window)), [selected.column.name for selected in columns])
 
-    def selected(self, column: str, *, is_number: bool) -> Selected:
-        return Selected(self.catalog.predictions[column], is_number and self._can_be_number(column))
+    def selected(self, column: str, conversion: Conversion) -> Selected:
+        """A column of the predictions; text that should be numbers comes as text and is read while counting."""
+        found = self.catalog.predictions[column]
+        return Selected(found, _possible(conversion, found))
 
     def selected_feature(self, feature: Feature) -> Selected:
-        return self.selected(feature.source_column, is_number=feature.kind is FeatureKind.NUMERIC)
+        is_numeric = feature.kind is FeatureKind.NUMERIC
+        return self.selected(feature.source_column, Conversion.NUMBER if is_numeric else Conversion.TEXT)
 
     def present_segment_columns(self) -> list[str]:
         """The configured segment columns that the log has."""
         return [column for column in self._config.segment_columns if column in self.catalog.predictions]
 
-    def _can_be_number(self, column: str) -> bool:
-        return self.catalog.predictions[column].family in NUMBERS
-
     def _leading_columns(self) -> list[Selected]:
         mapping = self._config.predictions
         names = [mapping.time, mapping.version, *self.present_segment_columns()]
-        return [Selected(self.catalog.predictions[name], is_number=False) for name in names]
+        return [self.selected(name, Conversion.TEXT) for name in names]
 
     def _look_up(self) -> LogCatalog:
         mapping, labels = self._config.predictions, self._config.labels
@@ -189,6 +193,11 @@ def _columns(connection: psycopg.Connection[Any], query: Composed) -> dict[str, 
         )
     }
     return {column.name: LogColumn(column.name, names[column.type_code]) for column in description}
+
+
+def _possible(conversion: Conversion, column: LogColumn) -> Conversion:
+    is_text = conversion is Conversion.NUMBER and column.family not in NUMBERS
+    return Conversion.TEXT if is_text else conversion
 
 
 def _is_unique(connection: psycopg.Connection[Any], table: str, column: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -21,12 +22,21 @@ _LOG = Identifier("log")
 _LABEL = Identifier("label")
 
 
+class Conversion(StrEnum):
+    """What a column becomes on its way out of Postgres."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    TRUTH = "truth"
+    """``true`` or ``false``: whether a boolean is true, or a text is there."""
+
+
 @dataclass(frozen=True)
 class Selected:
     """One column of a SELECT, converted so that Arrow can carry it."""
 
     column: LogColumn
-    is_number: bool
+    conversion: Conversion
 
 
 def relation(table: str | None, query: str | None) -> Composable:
@@ -153,10 +163,18 @@ def _converted(alias: Identifier, selected: Selected) -> Composable:
     family = selected.column.family
     if family is ValueFamily.TIMESTAMP:
         return name
-    if not selected.is_number:
+    if selected.conversion is Conversion.TRUTH:
+        return _truth(name, family)
+    if selected.conversion is Conversion.TEXT:
         return SQL("{}::text").format(name)
     if selected.column.type_name == "money":
         name = SQL("{}::numeric").format(name)
     if family is ValueFamily.DECIMAL:
         return SQL("CASE WHEN abs({n}) >= 1e308 THEN 'Infinity'::float8 ELSE {n}::float8 END").format(n=name)
     return name
+
+
+def _truth(name: Composable, family: ValueFamily) -> Composed:
+    if family is ValueFamily.BOOLEAN:
+        return SQL("coalesce({}, false)::text").format(name)
+    return SQL("(coalesce({}::text, '') NOT IN ('', '0', 'false', 'f'))::text").format(name)

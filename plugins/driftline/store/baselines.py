@@ -11,9 +11,17 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from driftline.profiles.binning import Binning
+from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
-from driftline.profiles.serialization import binning_kind, pack_binning, unpack_binning
-from driftline.store.tables import baseline_binnings, baselines, binnings
+from driftline.profiles.serialization import (
+    binning_kind,
+    pack_binning,
+    pack_profile,
+    profile_kind,
+    unpack_binning,
+    unpack_profile,
+)
+from driftline.store.tables import baseline_binnings, baseline_profiles, baselines, binnings
 from driftline.windows import Window
 
 
@@ -131,6 +139,36 @@ def activate_baseline(
         .where(baselines.c.baseline_id == baseline.baseline_id)
         .values(is_active=True, rows=rows, calibration=dict(calibration))
     )
+
+
+def write_baseline_profiles(
+    connection: Connection, baseline: StoredBaseline, merged: Mapping[str, Mapping[str, Profile]]
+) -> None:
+    """Keeps the period's profiles, by segment and subject, ready for every window to be compared with."""
+    rows = [
+        {
+            "baseline_id": baseline.baseline_id,
+            "segment": segment,
+            "subject": subject,
+            "kind": profile_kind(profile),
+            "rows": profile.rows,
+            "payload": pack_profile(profile),
+        }
+        for segment, subjects in merged.items()
+        for subject, profile in subjects.items()
+    ]
+    if rows:
+        connection.execute(insert(baseline_profiles), rows)
+
+
+def reference_profiles(connection: Connection, baseline: StoredBaseline) -> dict[str, dict[str, Profile]]:
+    """The period's profiles by segment and subject."""
+    rows = connection.execute(select(baseline_profiles).where(baseline_profiles.c.baseline_id == baseline.baseline_id))
+    merged: dict[str, dict[str, Profile]] = {}
+    for row in rows:
+        profile = unpack_profile(row.kind, row.payload, baseline.binnings[row.subject])
+        merged.setdefault(row.segment, {})[row.subject] = profile
+    return merged
 
 
 def _binning_id(connection: Connection, model: str, subject: str, binning: Binning) -> int:

@@ -68,6 +68,17 @@ baseline_binnings = Table(
     Column("binning_id", ForeignKey(binnings.c.binning_id), nullable=False),
 )
 
+baseline_profiles = Table(
+    "baseline_profiles",
+    metadata,
+    Column("baseline_id", ForeignKey(baselines.c.baseline_id, ondelete="CASCADE"), primary_key=True),
+    Column("segment", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _text("kind"),
+    Column("rows", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
 slices = Table(
     "slices",
     metadata,

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, s
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.store.json_values import json_safe
 from driftline.store.tables import findings, reports, windows
 from driftline.windows import Window
 
@@ -108,14 +109,6 @@ def window_report(connection: Connection, model: str, window: Window, kind: str)
     return None if body is None else bytes(body).decode()
 
 
-def drop_before(connection: Connection, moment: datetime) -> dict[str, int]:
-    """Deletes windows, findings and reports that ended before ``moment``; returns the rows deleted by table."""
-    return {
-        table.name: connection.execute(delete(table).where(table.c.window_end < moment)).rowcount
-        for table in (findings, reports, windows)
-    }
-
-
 def _is_window(table: Table, model: str, window: Window) -> ColumnElement[bool]:
     return and_(table.c.model == model, table.c.window_start == window.start, table.c.window_end == window.end)
 
@@ -130,7 +123,7 @@ def _row(model: str, window: Window, finding: Finding, now: datetime) -> dict[st
     row["check_name"] = row.pop("check").value
     row |= {name: _finite(row[name]) for name in _STATISTICS}
     row |= {"comparison": finding.comparison.value, "status": finding.status.value, "severity": finding.severity.value}
-    row["details"] = _json_safe(row["details"])
+    row["details"] = json_safe(row["details"])
     return row | {"model": model, "window_start": window.start, "window_end": window.end, "found_at": now}
 
 
@@ -146,16 +139,3 @@ def _finding(row: Any) -> Finding:
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
-
-
-def _json_safe(value: Any) -> Any:
-    """JSON knows no NaN or infinity, and Postgres' JSONB no NUL character."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, str):
-        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, dict):
-        return {str(key): _json_safe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_safe(item) for item in value]
-    return value

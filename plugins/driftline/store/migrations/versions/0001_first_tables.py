@@ -34,6 +34,15 @@ CREATE TABLE driftline.baseline_binnings (
     binning_id bigint NOT NULL REFERENCES driftline.binnings,
     PRIMARY KEY (baseline_id, subject)
 );
+CREATE TABLE driftline.baseline_profiles (
+    baseline_id bigint NOT NULL REFERENCES driftline.baselines ON DELETE CASCADE,
+    segment text NOT NULL,
+    subject text NOT NULL,
+    kind text NOT NULL,
+    rows bigint NOT NULL,
+    payload bytea NOT NULL,
+    PRIMARY KEY (baseline_id, segment, subject)
+);
 CREATE TABLE driftline.slices (
     model text NOT NULL,
     baseline_id bigint NOT NULL REFERENCES driftline.baselines ON DELETE CASCADE,

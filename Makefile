@@ -1,0 +1,67 @@
+# `make help` lists the targets. Everything is installed into .venv and kept in .driftline: nothing else is touched.
+# Written for GNU make 3.81, which macOS has.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.9
+UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(BIN)/uv"
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo stop clean status test lint format bench lock setup
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## Set up and start everything, and show it at work on real data
+	@"$(BIN)/python" -m include.demo.run up
+
+stop: ## End all that `make demo` started; nothing is lost
+	@if [ -x "$(BIN)/python" ]; then "$(BIN)/python" -m include.demo.run stop; else echo "Nothing is set up here."; fi
+
+status: $(READY) ## Show what of the demo is running
+	@"$(BIN)/python" -m include.demo.run status
+
+clean: ## Stop the demo and remove its state (.driftline)
+	@if [ -x "$(BIN)/python" ]; then "$(BIN)/python" -m include.demo.run clean; fi
+	@rm -rf .driftline
+
+test: lint ## Run all tests: lint, types, unit, integration on real Postgres and real Airflow
+	@"$(BIN)/python" -m pytest $(TESTS)
+
+lint: $(READY) ## Check style, types and the design's import rules
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports"
+
+format: $(READY) ## Put the code into its style
+	@"$(BIN)/ruff" check --fix .
+	@"$(BIN)/ruff" format .
+
+bench: $(READY) ## Measure speed and memory
+	@"$(BIN)/python" -m tests.benchmarks.run
+
+lock: $(READY) ## Pin requirements.in into requirements.txt
+	@$(UV) pip compile --universal --python-version 3.11 --quiet --upgrade requirements.in -o requirements.txt
+
+setup: $(READY) ## Set up .venv only
+
+# The stamp is written last: an interrupted set-up is taken up again. A Python that has gone away is replaced.
+$(READY): requirements.txt pyproject.toml
+	@python=$$(./.ci/find_python) || exit 1; \
+	if ! "$(BIN)/python" -c '' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$python ($$("$$python" --version))"; \
+	    rm -rf "$(VENV)"; \
+	    "$$python" -m venv "$(VENV)" >/dev/null 2>&1 || "$$python" -m venv --clear --without-pip "$(VENV)" || exit 1; \
+	fi
+	@if [ "$$("$(BIN)/uv" --version 2>/dev/null | cut -d ' ' -f 2)" != "$(UV_VERSION)" ]; then \
+	    echo "Installing uv $(UV_VERSION)"; \
+	    "$(BIN)/python" .ci/install_uv.py "$(UV_VERSION)"; \
+	fi
+	@echo "Installing the packages of requirements.txt"
+	@$(UV) pip install --quiet -r requirements.txt
+	@$(UV) pip install --quiet --no-deps -e .
+	@touch "$(READY)"

@@ -1,0 +1,199 @@
+"""The commands behind `make demo`, `make stop`, `make status` and `make clean`.
+
+Every step looks first at what is there, so that a set-up that was interrupted is gone on with, and a second start takes
+seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from driftline.config.loader import load_models
+from driftline.errors import DriftlineError
+from driftline.local.airflow import LocalAirflow
+from driftline.local.errors import LocalSetupError
+from driftline.local.ports import is_free
+from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_postgres_url
+from rich.console import Console
+
+from include.demo.monitors import wait_for_monitors
+from include.demo.progress import Progress
+from include.demo.stack import AIRFLOW_PORT_VARIABLE, Stack
+from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary
+
+INTERRUPTED = 130
+STEPS = 10
+WINDOW_EVERY = timedelta(hours=6)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 done, 1 something stands in the way (the message says what to do), 130 interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m include.demo.run", description=__doc__)
+    parser.add_argument("command", choices=["up", "stop", "status", "clean"])
+    command = parser.parse_args(arguments).command
+    console, stack = Console(), Stack.here()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        {"up": up, "stop": stop, "status": status, "clean": clean}[command](stack, console)
+    except DriftlineError as error:
+        console.print(f"\n[red]{command}: not done.[/red]")
+        console.print(str(error), markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. `make demo` goes on from here; `make stop` ends what has been started.")
+        return INTERRUPTED
+    return 0
+
+
+def up(stack: Stack, console: Console) -> None:
+    """Set up and start what is not there, and show the monitors at work."""
+    with _alone(stack):
+        progress = Progress(console, STEPS)
+        _refuse_bad_port(stack)
+        with progress.step("Postgres"):
+            urls = stack.start_postgres()
+        with progress.step("Receiver of alerts"):
+            _start_receiver(stack)
+        airflow = stack.airflow(urls)
+        starting = _Starting(airflow)
+        environment_file = stack.write_environment_file(airflow)
+        _prepare_log(stack, urls, progress)
+        with progress.step("Driftline's tables"):
+            stack.driftline(airflow, "migrate")
+        _build_baselines(stack, airflow, urls, progress)
+        with progress.step(f"First window of {MODEL}"):
+            end = _last_closed_window(datetime.now(UTC))
+            stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
+        show_first_finding(console, urls.store, end, progress.seconds)
+        with progress.step("Airflow") as tell:
+            starting.finish()
+            airflow.wait_until_healthy(tell=tell)
+        with progress.step("Monitors in Airflow") as tell:
+            runs = wait_for_monitors(airflow, tell)
+        with progress.step("The year so far") as tell:
+            _look_back(stack, airflow, urls, tell)
+        show_summary(console, stack, airflow, urls, runs, environment_file, progress.seconds)
+
+
+def stop(stack: Stack, console: Console) -> None:
+    """End everything that was started."""
+    with _alone(stack):
+        with console.status("Stopping"):
+            stopped = stack.stop()
+    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.", highlight=False)
+    if stopped:
+        console.print("`make demo` resumes; `make clean` removes all state.", highlight=False)
+
+
+def status(stack: Stack, console: Console) -> None:
+    """Show what is running."""
+    running = stack.running()
+    if not running:
+        console.print("The demo has not been started here. `make demo` does it.", highlight=False)
+    for name, is_running in sorted(running.items()):
+        console.print(f"{name:24} {'running' if is_running else 'stopped'}", highlight=False)
+
+
+def clean(stack: Stack, console: Console) -> None:
+    """End everything and remove the state folder."""
+    stop(stack, console)
+    if stack.state.exists():
+        shutil.rmtree(stack.state)
+        console.print(f"Removed {stack.state}.", highlight=False)
+    if external_postgres_url() is not None:
+        console.print(
+            f"The Postgres of {POSTGRES_URL_VARIABLE} is yours and left alone: drop the databases airflow, driftline and "
+            "flights, and the roles of these names and driftline_reader, if they are to go.",
+            highlight=False,
+        )
+
+
+@contextmanager
+def _alone(stack: Stack) -> Iterator[None]:
+    """One command at a time works on the state folder."""
+    stack.state.mkdir(parents=True, exist_ok=True)
+    with (stack.state / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalSetupError(
+                f"Another `make demo` or `make stop` is at work on {stack.state}. Wait for it, or end it with Ctrl-C."
+            ) from None
+        yield
+
+
+class _Starting:
+    """Airflow, started in the background while the demo's data is prepared."""
+
+    def __init__(self, airflow: LocalAirflow) -> None:
+        self._airflow = airflow
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until it has been started; raises what went wrong."""
+        # In short waits, so that Ctrl-C is heard.
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            self._airflow.start()
+        except Exception as error:  # noqa: BLE001 - raised again in the main thread
+            self._failure = error
+
+
+def _refuse_bad_port(stack: Stack) -> None:
+    if "airflow" in stack.running():
+        return
+
+
+def _start_receiver(stack: Stack) -> None:
+    if stack.has_own_slack:
+        return
+    receiver = stack.receiver()
+    if not receiver.is_running and not is_free(stack.receiver_port):
+        stack.forget_receiver_port()
+        receiver = stack.receiver()
+    receiver.start()
+
+
+def _prepare_log(stack: Stack, urls: Urls, progress: Progress) -> None:
+    with progress.step("Models and their prediction log") as tell:
+        # Heavy, and not needed by the other commands.
+        from include.demo.feed import open_feed
+
+        now = datetime.now(UTC)
+        open_feed(urls.log_owner, stack.models_folder, now, tell).catch_up(now, tell)
+    with progress.step("Feed of new flights"):
+        stack.feed(urls).start()
+
+
+def _build_baselines(stack: Stack, airflow: LocalAirflow, urls: Urls, progress: Progress) -> None:
+    with progress.step("Baselines") as tell:
+        for model in load_models(stack.root / "include" / "models"):
+            if not has_baseline(urls.store, model):
+                tell(model)
+                stack.driftline(airflow, "baseline", "build", model)
+
+
+def _last_closed_window(now: datetime) -> datetime:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (now - midnight) // WINDOW_EVERY * WINDOW_EVERY
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,179 @@
+"""What the demo runs, and where it keeps it: everything below one folder, `.driftline`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from driftline.local.airflow import AirflowSettings, LocalAirflow
+from driftline.local.errors import LocalSetupError
+from driftline.local.ports import first_free_port
+from driftline.local.postgres import EmbeddedPostgres
+from driftline.local.processes import BackgroundProcess, inherited_environment, stop_all
+from driftline.local.provisioning import Urls, external_postgres_url, provision
+from driftline.local.secret_files import write_private
+from include.demo.feed import MODELS_VARIABLE, URL_VARIABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+
+STATE_VARIABLE = "DRIFTLINE_STATE"
+AIRFLOW_PORT_VARIABLE = "DRIFTLINE_AIRFLOW_PORT"
+WEBHOOK_VARIABLE = "DRIFTLINE_SLACK_WEBHOOK"
+AIRFLOW_PORT = 8080
+RECEIVER_PORT = 8090
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The programs of the demo; every method finds out for itself what is there already."""
+
+    state: Path
+    root: Path = ROOT
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    @classmethod
+    def here(cls) -> Stack:
+        """The demo of this working copy; `DRIFTLINE_STATE` names another folder to keep it in."""
+        return cls(state=Path(os.environ.get(STATE_VARIABLE) or ROOT / ".driftline").absolute())
+
+    @property
+    def postgres(self) -> EmbeddedPostgres:
+        return EmbeddedPostgres(self.state / "postgres")
+
+    def start_postgres(self) -> Urls:
+        """A Postgres with the demo's roles and databases: the user's own where one is named, else the embedded one."""
+        admin_url = external_postgres_url()
+        if admin_url is None:
+            server = self.postgres
+            server.start()
+            admin_url = server.admin_url
+        return provision(admin_url, self.state / "secrets.json")
+
+    def airflow(self, urls: Urls) -> LocalAirflow:
+        """Airflow with this working copy's DAGs and plugins."""
+        return LocalAirflow(
+            AirflowSettings(
+                home=self.state / "airflow",
+                port=self._airflow_port(),
+                metadata_url=urls.airflow,
+                store_url=urls.store,
+                log_url=urls.log_reader,
+                slack_connection=json.dumps({"conn_type": "slackwebhook", "password": self.webhook_url}),
+                dags_folder=self.root / "dags",
+                plugins_folder=self.root / "plugins",
+                python_path=(self.root, self.root / "plugins"),
+            )
+        )
+
+    @property
+    def webhook_url(self) -> str:
+        """Where alerts go: `DRIFTLINE_SLACK_WEBHOOK`, else the receiver on this machine."""
+        return self.environment.get(WEBHOOK_VARIABLE) or f"{self.receiver_url}services/driftline/demo"
+
+    @property
+    def receiver_url(self) -> str:
+        """The page that shows which alerts arrived."""
+        return f"http://127.0.0.1:{self._port('receiver', RECEIVER_PORT)}/"
+
+    @property
+    def has_own_slack(self) -> bool:
+        return bool(self.environment.get(WEBHOOK_VARIABLE))
+
+    def receiver(self) -> BackgroundProcess:
+        """The program that takes alerts as Slack would."""
+        port = str(self._port("receiver", RECEIVER_PORT))
+        module = ("-m", "driftline.local.slack_receiver", "--port", port, "--log", str(self.state / "alerts.jsonl"))
+        return self._program("slack-receiver", module, {})
+
+    def feed(self, urls: Urls) -> BackgroundProcess:
+        """The program that goes on logging predictions and labels."""
+        variables = {URL_VARIABLE: urls.log_owner, MODELS_VARIABLE: str(self.models_folder)}
+        return self._program("feed", ("-m", "include.demo.feed"), variables)
+
+    @property
+    def models_folder(self) -> Path:
+        return self.state / "models"
+
+    def driftline(self, airflow: LocalAirflow, *arguments: str, timeout: float = 600.0) -> str:
+        """What the command `driftline ARGUMENTS` prints.
+
+        Raises
+        ------
+        LocalSetupError
+            When it fails; with what it said.
+        """
+        program = Path(sys.executable).with_name("driftline")
+        done = subprocess.run(
+            [str(program), *arguments], cwd=self.root, env=airflow.variables, capture_output=True, text=True,
+            timeout=timeout,
+        )  # fmt: skip
+        if done.returncode != 0:
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+            raise LocalSetupError(f"`driftline {' '.join(arguments)}` failed with exit code {done.returncode}:\n{said}")
+        return done.stdout
+
+    def write_environment_file(self, airflow: LocalAirflow) -> Path:
+        """A file for `source`, after which `driftline` and `airflow` work on the demo; readable by its owner only."""
+        ours = {name: value for name, value in airflow.variables.items() if os.environ.get(name) != value}
+        path = self.state / "env"
+        write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(ours.items())))
+        return path
+
+    def running(self) -> dict[str, bool]:
+        """Every program by name, and whether it runs; empty before the first start."""
+        folders = (self.state / "run", self.state / "airflow" / "run")
+        noted = [BackgroundProcess(path.stem, path.parent, ()) for folder in folders for path in folder.glob("*.pid")]
+        programs = {process.name: process.is_running for process in noted}
+        if (self.state / "postgres").is_dir():
+            programs["postgres"] = self.postgres.is_running
+        return programs
+
+    def stop(self) -> list[str]:
+        """End everything, those that use the database first; the names of the programs that ran."""
+        stopped = stop_all(self.state / "airflow" / "run") + stop_all(self.state / "run")
+        if (self.state / "postgres").is_dir() and self.postgres.is_running:
+            self.postgres.stop()
+            stopped.append("postgres")
+        return stopped
+
+    def _program(self, name: str, arguments: tuple[str, ...], variables: Mapping[str, str]) -> BackgroundProcess:
+        environment = {**inherited_environment(), **variables, "PYTHONPATH": f"{self.root}:{self.root / 'plugins'}"}
+        command = (sys.executable, *arguments)
+        return BackgroundProcess(name, self.state / "run", command, environment, self.root)
+
+    def _airflow_port(self) -> int:
+        given = self.environment.get(AIRFLOW_PORT_VARIABLE)
+        if not given:
+            return int(self._ports().get("airflow", AIRFLOW_PORT))
+        if not given.isdigit() or not 1024 <= int(given) <= 65_535:
+            raise LocalSetupError(f"{AIRFLOW_PORT_VARIABLE} is {given!r}; it must be a port from 1024 to 65535.")
+        self._remember_port("airflow", int(given))
+        return int(given)
+
+    def _port(self, name: str, preferred: int) -> int:
+        ports = self._ports()
+        if name not in ports:
+            self._remember_port(name, first_free_port(preferred))
+        return self._ports()[name]
+
+    def forget_receiver_port(self) -> None:
+        """Let another port be chosen: somebody has taken the one we had."""
+        ports = self._ports()
+        ports.pop("receiver", None)
+        write_private(self.state / "ports.json", json.dumps(ports))
+
+    def _ports(self) -> dict[str, int]:
+        try:
+            ports: dict[str, int] = json.loads((self.state / "ports.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return ports
+
+    def _remember_port(self, name: str, port: int) -> None:
+        write_private(self.state / "ports.json", json.dumps({**self._ports(), name: port}))

@@ -1,0 +1,40 @@
+"""The command line: ``driftline --help``."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from driftline import __version__
+from driftline.cli import baseline, check, migrate, models
+from driftline.cli.exit_codes import ExitCode
+from driftline.errors import DriftlineError
+
+app = typer.Typer(
+    name="driftline",
+    help="Monitors machine-learning models in production, on Apache Airflow and Postgres.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(models.app, name="models")
+app.add_typer(baseline.app, name="baseline")
+app.command(name="check")(check.check)
+app.command(name="migrate")(migrate.migrate)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    Console().print(__version__)
+
+
+def main() -> None:
+    """Runs the command; what a person can mend is said in plain words, without a traceback."""
+    try:
+        app()
+    except DriftlineError as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(ExitCode.REFUSED)

@@ -1,0 +1,46 @@
+"""``driftline baseline``: building and explaining baselines."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from driftline.cli.options import DEFAULT_MODELS, Model, Models, command_line_monitor
+from driftline.errors import NoBaseline
+
+app = typer.Typer(help="Build and explain a model's baseline.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def build(model: Model, models: Models = DEFAULT_MODELS) -> None:
+    """Learn the baseline anew from the period that the model's file names."""
+    from driftline.monitoring.baseline import build_baseline
+
+    baseline = build_baseline(command_line_monitor(model, models))
+    Console().print(f"{model}: baseline {baseline.period}, {baseline.rows:,} predictions.", highlight=False)
+
+
+@app.command()
+def show(model: Model, models: Models = DEFAULT_MODELS) -> None:
+    """Show the baseline in force: its period and how each column is counted."""
+    from driftline.profiles.binning import NumericBinning
+    from driftline.store.baselines import active_baseline
+    from driftline.store.engine import store_transaction
+
+    monitor = command_line_monitor(model, models)
+    with store_transaction(monitor.store) as connection:
+        baseline = active_baseline(connection, model)
+    if baseline is None:
+        raise NoBaseline(f"{model} has no baseline yet. Run: driftline baseline build {model}")
+    console = Console()
+    console.print(
+        f"{model}: baseline {baseline.period}, {baseline.rows:,} predictions, "
+        f"built {baseline.built_at:%Y-%m-%d %H:%M} UTC.",
+        highlight=False,
+    )
+    table = Table("subject", "role", "counted in")
+    for subject, binning in baseline.binnings.items():
+        cells = f"{binning.cells:,} cells" if isinstance(binning, NumericBinning) else f"{len(binning.levels):,} levels"
+        table.add_row(subject, baseline.roles[subject].value, cells)
+    console.print(table)

@@ -1,0 +1,1 @@
+"""The only room that knows Airflow: DAGs, their tasks, connections and the plugin."""

@@ -1,0 +1,53 @@
+"""Airflow's connections as URLs, and Slack through Airflow's provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from driftline.errors import ConnectionNotConfigured
+
+if TYPE_CHECKING:
+    from driftline.monitoring.monitor import Monitor
+
+
+def connection_url(connection_id: str) -> str:
+    """The Postgres URL of an Airflow connection.
+
+    Raises
+    ------
+    ConnectionNotConfigured
+        When Airflow has none of that name.
+    """
+    try:
+        connection = BaseHook.get_connection(connection_id)
+    except AirflowRuntimeError as error:
+        raise ConnectionNotConfigured(
+            f"Airflow has no connection {connection_id!r}. Add it (Admin, Connections; type Postgres) or set "
+            f"AIRFLOW_CONN_{connection_id.upper()}."
+        ) from error
+    login = f"{quote(connection.login or '', safe='')}:{quote(connection.password or '', safe='')}@"
+    host = f"{connection.host or 'localhost'}:{connection.port or 5432}"
+    return f"postgresql://{login}{host}/{quote(connection.schema or '', safe='')}"
+
+
+def airflow_monitor(model: str) -> Monitor:
+    """The monitor of a configured model, with Airflow's connections."""
+    from driftline.dagkit.model_files import configured_model
+    from driftline.monitoring.monitor import open_monitor
+
+    return open_monitor(configured_model(model), connection_url)
+
+
+def send_to_slack(connection_id: str, message: Mapping[str, Any]) -> None:
+    """Posts an alert by the webhook of a Slack connection; raises what the provider raises."""
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    from driftline.alerts import AlertMessage, slack_payload
+
+    payload = slack_payload(AlertMessage.from_json(message))
+    SlackWebhookHook(slack_webhook_conn_id=connection_id).send(text=payload["text"], blocks=payload["blocks"])

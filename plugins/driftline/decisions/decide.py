@@ -1,0 +1,135 @@
+"""From findings to a decision: the specification and the findings in, a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from driftline.findings import Check, Finding, Severity, Status, by_severity, worst
+
+_NAMED_SUBJECTS = 5
+
+
+class Verdict(StrEnum):
+    NOTHING = "nothing"
+    ALERT = "alert"
+    ROLL_BACK = "roll_back"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a model's findings lead to something.
+
+    Attributes
+    ----------
+    alert_severity:
+        Detected findings of this severity or worse alert.
+    rollback_checks:
+        Checks whose critical, final finding on one version rolls that version back; empty: never.
+    """
+
+    alert_severity: Severity = Severity.MEDIUM
+    rollback_checks: frozenset[Check] = frozenset()
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The findings of one check that alert together: one incident."""
+
+    check: Check
+    severity: Severity
+    title: str
+    findings: tuple[Finding, ...]
+    """The most severe first."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    verdict: Verdict
+    severity: Severity
+    reason: str
+    causes: tuple[Cause, ...]
+    """The most severe first; empty when nothing follows."""
+    bad_version: str | None = None
+    """The version to roll back."""
+
+
+def decide(policy: Policy, findings: Sequence[Finding]) -> Decision:
+    """What the findings of one window lead to.
+
+    1. A critical, final finding of a rollback check on one version rolls that version back.
+    2. A detected finding of `Policy.alert_severity` or worse alerts.
+    3. Otherwise nothing follows; the reason says what was only noted, and what could not be evaluated.
+    """
+    causes = tuple(_causes(policy, findings))
+    severity = worst(findings)
+    bad_version = _bad_version(policy, findings)
+    if bad_version is not None:
+        return Decision(Verdict.ROLL_BACK, severity, _alarm(causes), causes, bad_version)
+    if causes:
+        return Decision(Verdict.ALERT, severity, _alarm(causes), causes)
+    return Decision(Verdict.NOTHING, severity, _calm(findings), ())
+
+
+def _causes(policy: Policy, findings: Sequence[Finding]) -> list[Cause]:
+    causes = []
+    for check in Check:
+        alarming = [
+            finding
+            for finding in findings
+            if finding.check is check
+            and finding.status is Status.DETECTED
+            and finding.severity.rank >= policy.alert_severity.rank
+        ]
+        if alarming:
+            ranked = tuple(by_severity(alarming))
+            causes.append(Cause(check, worst(ranked), _title(check, ranked), ranked))
+    return sorted(causes, key=lambda cause: -cause.severity.rank)
+
+
+def _title(check: Check, findings: Sequence[Finding]) -> str:
+    subjects = list(dict.fromkeys(finding.subject for finding in findings))
+    named = ", ".join(subjects[:_NAMED_SUBJECTS])
+    more = f" and {len(subjects) - _NAMED_SUBJECTS} more" if len(subjects) > _NAMED_SUBJECTS else ""
+    return f"{check.value.capitalize()}: {named}{more}"
+
+
+def _bad_version(policy: Policy, findings: Sequence[Finding]) -> str | None:
+    critical = [
+        finding
+        for finding in findings
+        if finding.check in policy.rollback_checks
+        and finding.status is Status.DETECTED
+        and finding.severity is Severity.CRITICAL
+        and finding.segment == ""
+        and finding.version
+        and not finding.details.get("is_provisional", False)
+    ]
+    versions = {finding.version for finding in critical}
+    # A fault that hits every version alike lies upstream: another version would not help.
+    served = {finding.version for finding in findings if finding.version}
+    if len(versions) != 1 or (len(served) > 1 and versions == served):
+        return None
+    return versions.pop()
+
+
+def _alarm(causes: Sequence[Cause]) -> str:
+    return "; ".join(f"{cause.title} ({cause.severity.value})" for cause in causes)
+
+
+def _calm(findings: Sequence[Finding]) -> str:
+    unevaluated = [finding for finding in findings if finding.status is Status.NOT_EVALUATED]
+    noted = [finding for finding in findings if finding.status is Status.DETECTED]
+    if findings and len(unevaluated) == len(findings):
+        return f"Nothing could be evaluated: {unevaluated[0].reason}"
+    parts = ["All clear" if not noted else f"Noted, too small to alert: {_subjects(noted)}"]
+    if unevaluated:
+        parts.append(f"not evaluated: {_subjects(unevaluated)}")
+    return "; ".join(parts) if findings else "No check is enabled"
+
+
+def _subjects(findings: Sequence[Finding]) -> str:
+    subjects = list(dict.fromkeys(finding.subject for finding in findings))
+    more = f" and {len(subjects) - _NAMED_SUBJECTS} more" if len(subjects) > _NAMED_SUBJECTS else ""
+    return ", ".join(subjects[:_NAMED_SUBJECTS]) + more

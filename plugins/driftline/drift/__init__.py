@@ -1,0 +1,40 @@
+"""Drift: has the distribution of a feature moved, beyond chance and by enough to matter?"""
+
+from driftline.drift.as_findings import findings_of
+from driftline.drift.calibration import Calibration
+from driftline.drift.cell_tests import (
+    ChiSquareTest,
+    HellingerDistance,
+    JensenShannonDivergence,
+    PopulationStabilityIndex,
+    TotalVariation,
+)
+from driftline.drift.detector import DriftDetector
+from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, WassersteinDistance
+from driftline.drift.report import ReportFormat
+from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
+from driftline.drift.share_tests import NewLevelTest, NullShareTest
+from driftline.drift.thresholds import DriftThresholds
+from driftline.drift.verdict import DriftVerdict
+
+__all__ = [
+    "Calibration",
+    "ChiSquareTest",
+    "CramerVonMises",
+    "DriftDetector",
+    "DriftResult",
+    "DriftSeverity",
+    "DriftStatus",
+    "DriftThresholds",
+    "DriftVerdict",
+    "HellingerDistance",
+    "JensenShannonDivergence",
+    "KolmogorovSmirnovTest",
+    "NewLevelTest",
+    "NullShareTest",
+    "PopulationStabilityIndex",
+    "ReportFormat",
+    "TotalVariation",
+    "WassersteinDistance",
+    "findings_of",
+]

@@ -1,0 +1,140 @@
+"""What a baseline does by itself: the thresholds that its own windows set, per feature, test and number of rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from driftline.drift.measurement import Evidence
+from driftline.errors import InputError
+
+FORMAT = 1
+"""Of the JSON; a calibration of another format has to be built again."""
+
+SQUARED_STATISTICS = frozenset({"population_stability_index", "jensen_shannon"})
+"""Their tails fall as ``exp(-a x)``; the other statistics' as ``exp(-a x²)``."""
+
+
+@dataclass(frozen=True)
+class NullTable:
+    """The distribution of one statistic on one feature without drift, at each of the calibration's sizes.
+
+    Attributes
+    ----------
+    critical_values:
+        Family-wise thresholds: the budget is spent over all features and tests together.
+    medians, upper_deciles, upper_percentiles:
+        50, 90 and 99 % quantiles of this statistic alone: what p-values are read from.
+    """
+
+    critical_values: tuple[float, ...]
+    medians: tuple[float, ...]
+    upper_deciles: tuple[float, ...]
+    upper_percentiles: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FeatureCalibration:
+    """What was learned of one feature.
+
+    Attributes
+    ----------
+    tables:
+        By test.
+    overdispersion:
+        Variance between the baseline's windows over what chance gives at their size: 1 is pure chance.
+    """
+
+    tables: Mapping[str, NullTable]
+    overdispersion: float = 1.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The thresholds of one model for windows of one length.
+
+    Attributes
+    ----------
+    window_hours:
+        Length of the windows it was made for.
+    false_alarm_rate:
+        The budget per window.
+    blocks:
+        Windows of that length that the baseline was cut into.
+    sizes:
+        Rows per window at which the tables were made; between them they are interpolated.
+    features:
+        Empty where `reason` says why the baseline could not be calibrated.
+    """
+
+    window_hours: int
+    false_alarm_rate: float
+    blocks: int
+    sizes: tuple[int, ...] = ()
+    features: Mapping[str, FeatureCalibration] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def is_calibrated(self) -> bool:
+        return bool(self.features)
+
+    def evidence(self, feature_name: str, test: str, statistic: float, size: int) -> Evidence | None:
+        """What ``statistic`` of a window with ``size`` rows is worth; ``None`` where this was not calibrated."""
+        feature = self.features.get(feature_name)
+        table = feature.tables.get(test) if feature else None
+        if table is None:
+            return None
+        critical = self._at(size, table.critical_values)
+        quantiles = tuple(self._at(size, row) for row in (table.medians, table.upper_deciles, table.upper_percentiles))
+        return Evidence(
+            critical_value=critical,
+            p_value=_upper_tail(statistic, quantiles, power=1 if test in SQUARED_STATISTICS else 2),
+            is_evident=statistic >= critical and statistic > 0,
+            source="calibrated",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-serializable objects."""
+        return {"format": FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | str) -> Calibration:
+        """Reads what `to_json` wrote (the object or its text).
+
+        Raises
+        ------
+        InputError
+            When the document is of another format.
+        """
+        content = json.loads(document) if isinstance(document, str) else dict(document)
+        if content.pop("format", None) != FORMAT:
+            raise InputError("The calibration was stored by another version of Driftline; build the baseline again.")
+        features = {name: _feature_from_json(entry) for name, entry in content.pop("features").items()}
+        return cls(**{**content, "sizes": tuple(content["sizes"])}, features=features)
+
+    def _at(self, size: int, values: tuple[float, ...]) -> float:
+        logs = np.log(np.maximum(values, 1e-12))
+        return float(np.exp(np.interp(math.log(max(size, 1)), np.log(self.sizes), logs)))
+
+
+def _upper_tail(statistic: float, quantiles: tuple[float, ...], power: int) -> float:
+    """Interpolates the logarithm of the tail probability between the quantiles, and extends the last piece."""
+    x = [0.0, *(quantile**power for quantile in quantiles)]
+    y = [0.0, math.log(0.5), math.log(0.1), math.log(0.01)]
+    at = statistic**power
+    if at <= x[-1] or x[-1] <= x[-2]:
+        return float(np.exp(np.interp(at, x, y)))
+    return max(math.exp(y[-1] + (at - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])), 1e-300)
+
+
+def _feature_from_json(entry: Mapping[str, Any]) -> FeatureCalibration:
+    tables = {
+        test: NullTable(**{name: tuple(values) for name, values in table.items()})
+        for test, table in entry["tables"].items()
+    }
+    return FeatureCalibration(tables=tables, overdispersion=entry["overdispersion"])

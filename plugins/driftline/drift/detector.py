@@ -1,0 +1,186 @@
+"""The drift of all features of a window together, within one false-alarm budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from driftline.drift.calibration import Calibration
+from driftline.drift.columns import is_numeric, type_name
+from driftline.drift.drift_test import DriftTest
+from driftline.drift.measurement import not_evaluated
+from driftline.drift.pairs import NotEvaluable, Pair, categorical_pair, numeric_pair, pair_of_profiles
+from driftline.drift.report import ReportFormat, render_drift_report
+from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
+from driftline.drift.suite import PROBABILITIES_PER_FEATURE, Suite, Suites, suites_for
+from driftline.drift.thresholds import DriftThresholds
+from driftline.drift.verdict import DriftVerdict
+from driftline.errors import InputError
+from driftline.profiles import Profile
+
+MAXIMUM_EXACT_ROWS = 20_000
+"""Two columns of data frames with more rows together are compared in the reference's 1,000 quantile cells."""
+
+Frame = Any
+"""A pandas DataFrame, a pyarrow Table, or a mapping from names to columns."""
+
+
+@dataclass(frozen=True)
+class DriftDetector:
+    """Finds the features that have drifted.
+
+    A feature has drifted when a deciding test has *evidence* (its statistic is beyond what windows without drift reach
+    at this number of rows, at ``thresholds.false_alarm_rate`` over all features and tests of the window together) and
+    *effect* (at least its floor). With a `Calibration` evidence is what the baseline's own windows leave open;
+    without, all rows are taken to be independent, and p-values are corrected by Bonferroni. Data that goes with the
+    hour or the day of the week needs the calibration.
+
+    Severity follows the published ladders (`driftline.drift.severity`) and never exceeds what the effect alone or the
+    evidence alone would justify.
+    """
+
+    thresholds: DriftThresholds = field(default_factory=DriftThresholds)
+    calibration: Calibration | None = None
+
+    def detect_multivariate_drift(
+        self, reference_df: Frame, current_df: Frame, features: Sequence[str] | None = None
+    ) -> DriftVerdict:
+        """Compares the columns of two tables; neither is modified.
+
+        Parameters
+        ----------
+        reference_df, current_df
+            pandas DataFrames, pyarrow Tables, or mappings from names to columns.
+        features
+            Columns to compare; default all of either table. One that a table lacks is ``not_evaluated``.
+        """
+        names = list(features) if features is not None else _column_names(reference_df, current_df)
+        notes = [note for name in names if (note := _change_of_kind(reference_df, current_df, name))]
+        makers = {name: _lazily(_pair_of_columns, reference_df, current_df, name) for name in names}
+        return self._verdict(makers, notes)
+
+    def detect_profile_drift(self, reference: Mapping[str, Profile], current: Mapping[str, Profile]) -> DriftVerdict:
+        """Compares profiles by feature; a feature that one side lacks is ``not_evaluated``."""
+        names = list(dict.fromkeys([*reference, *current]))
+        return self._verdict({name: _lazily(_pair_of_mappings, reference, current, name) for name in names}, [])
+
+    def generate_drift_report(
+        self, verdict: DriftVerdict, title: str = "Drift report", format: ReportFormat = ReportFormat.TEXT
+    ) -> str:
+        """The verdict for people: findings by severity, what moved, what to do; HTML is one self-contained page."""
+        return render_drift_report(verdict, title, ReportFormat(format))
+
+    def _verdict(self, makers: Mapping[str, Callable[[], Pair]], notes: list[str]) -> DriftVerdict:
+        pairs: dict[str, Pair] = {}
+        reasons: dict[str, str] = {}
+        for name, make in makers.items():
+            try:
+                pairs[name] = make()
+            except InputError as error:
+                reasons[name] = str(error)
+        suites = suites_for(self.thresholds, self._significance(len(pairs)))
+        results: list[DriftResult] = []
+        for name in makers:
+            if name in pairs:
+                results += self._judged(suites.of(pairs[name]), name, pairs[name])
+            else:
+                results += _unreadable(suites, name, reasons[name])
+        return DriftVerdict(tuple(results), (*self._notes(len(pairs)), *notes), pairs)
+
+    def _judged(self, suite: Suite, name: str, pair: Pair) -> list[DriftResult]:
+        deciding = [_guarded(test, name, pair, self.calibration) for test in suite.deciding]
+        supporting = [_supporting(_guarded(test, name, pair, None)) for test in suite.supporting]
+        if not any(result.detected for result in deciding):
+            supporting = [_withdrawn(result) for result in supporting]
+        return [*deciding, *supporting]
+
+    def _significance(self, features: int) -> float:
+        return self.thresholds.false_alarm_rate / max(features * PROBABILITIES_PER_FEATURE, 1)
+
+    def _notes(self, features: int) -> tuple[str, ...]:
+        if self.calibration is not None and self.calibration.is_calibrated:
+            return (
+                f"Evidence is calibrated on {self.calibration.blocks} windows of {self.calibration.window_hours} h of "
+                f"the baseline: {self.calibration.false_alarm_rate:.1%} of clean windows may alarm.",
+            )
+        why = f" ({self.calibration.reason})" if self.calibration is not None else ""
+        return (
+            f"Evidence is analytic, for independent rows, corrected for {features} features{why}: data that goes with "
+            "the hour or the day of the week can alarm without drift.",
+        )
+
+
+def _guarded(test: DriftTest, name: str, pair: Pair, calibration: Calibration | None) -> DriftResult:
+    """A test's result; whatever goes wrong with one column must not hide the others."""
+    try:
+        return test.judge(pair, name, calibration)
+    except (ArithmeticError, ValueError) as error:
+        return not_evaluated(test.name, name, f"{test.name} failed: {error}", (pair.reference_size, pair.current_size))
+
+
+def _supporting(result: DriftResult) -> DriftResult:
+    return replace(result, details={**result.details, "decides": False})
+
+
+def _withdrawn(result: DriftResult) -> DriftResult:
+    if not result.detected:
+        return result
+    return replace(
+        result,
+        status=DriftStatus.OK,
+        severity=DriftSeverity.NONE,
+        recommendation="",
+        description=f"Supports no deciding test by itself: {result.description}",
+    )
+
+
+def _unreadable(suites: Suites, name: str, reason: str) -> list[DriftResult]:
+    tests = dict.fromkeys(
+        test.name for suite in (suites.numeric, suites.categorical) for test in (*suite.deciding, *suite.supporting)
+    )
+    return [not_evaluated(test, name, reason) for test in tests]
+
+
+def _lazily(make: Callable[..., Pair], *arguments: Any) -> Callable[[], Pair]:
+    return lambda: make(*arguments)
+
+
+def _pair_of_mappings(reference: Mapping[str, Profile], current: Mapping[str, Profile], name: str) -> Pair:
+    _require(name in reference, f"The baseline has no feature {name!r}; build it again to compare it.")
+    _require(name in current, f"The window has no feature {name!r}; check that its column still exists.")
+    return pair_of_profiles(reference[name], current[name])
+
+
+def _pair_of_columns(reference_df: Frame, current_df: Frame, name: str) -> Pair:
+    _require(name in _names(reference_df), f"The reference has no column {name!r}.")
+    _require(name in _names(current_df), f"The current data has no column {name!r}.")
+    reference, current = reference_df[name], current_df[name]
+    if is_numeric(reference):
+        return numeric_pair(reference, current, maximum_exact_rows=MAXIMUM_EXACT_ROWS)
+    return categorical_pair(reference, current)
+
+
+def _change_of_kind(reference_df: Frame, current_df: Frame, name: str) -> str | None:
+    try:
+        reference, current = reference_df[name], current_df[name]
+        if is_numeric(reference) == is_numeric(current):
+            return None
+    except (InputError, LookupError):
+        return None
+    return f"{name} is {type_name(reference)} in the reference and {type_name(current)} in the current data."
+
+
+def _column_names(reference_df: Frame, current_df: Frame) -> list[str]:
+    return list(dict.fromkeys([*_names(reference_df), *_names(current_df)]))
+
+
+def _names(frame: Frame) -> list[str]:
+    if hasattr(frame, "column_names"):
+        return list(frame.column_names)
+    return list(frame.columns if hasattr(frame, "columns") else frame)
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise NotEvaluable(reason)

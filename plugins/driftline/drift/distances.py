@@ -1,0 +1,117 @@
+"""Distances of two distributions given as rows per cell (float arrays of one length, no cell empty on both sides)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import special
+
+from driftline.profiles.binning import Floats
+
+EMPTY_CELL_ROWS = 0.5
+"""A cell that one side has no row in counts as half a row there: PSI's logarithm needs a number above 0."""
+
+
+def population_stability_index(reference: Floats, current: Floats, pseudo_rows: float = 0.0) -> float:
+    """``sum((p - q) ln(p / q))`` over the cells' shares, in nats.
+
+    Sources: Kullback and Leibler (1951), "On information and sufficiency" (as the symmetrized divergence J);
+    Siddiqi (2006), "Credit Risk Scorecards" (as the PSI with its steps 0.1 and 0.25).
+    """
+    expected = np.where(reference > 0, reference, EMPTY_CELL_ROWS if pseudo_rows == 0 else 0) + pseudo_rows
+    actual = np.where(current > 0, current, EMPTY_CELL_ROWS if pseudo_rows == 0 else 0) + pseudo_rows
+    p, q = actual / actual.sum(), expected / expected.sum()
+    return float(np.sum((p - q) * np.log(p / q)))
+
+
+def jensen_shannon_divergence(reference: Floats, current: Floats) -> float:
+    """Base 2, 0 to 1; the square of `scipy.spatial.distance.jensenshannon` (base 2).
+
+    Source: Lin (1991), "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37.
+    """
+    p, q = _shares(reference), _shares(current)
+    middle = (p + q) / 2
+    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / (2 * math.log(2))
+    return float(min(max(divergence, 0.0), 1.0))
+
+
+def hellinger_distance(reference: Floats, current: Floats) -> float:
+    """``sqrt(1 - sum(sqrt(p q)))``, 0 to 1, written as half the squared differences of the roots, which is stabler."""
+    return float(math.sqrt(np.square(np.sqrt(_shares(reference)) - np.sqrt(_shares(current))).sum() / 2))
+
+
+def total_variation(reference: Floats, current: Floats) -> float:
+    """Half the sum of the absolute differences of the shares, 0 to 1."""
+    return float(np.abs(_shares(reference) - _shares(current)).sum() / 2)
+
+
+def largest_share_difference(reference: Floats, current: Floats) -> float:
+    """The L-infinity distance of the shares, 0 to 1."""
+    return float(np.abs(_shares(reference) - _shares(current)).max())
+
+
+def chi_square(reference: Floats, current: Floats) -> tuple[float, int]:
+    """Pearson's statistic of the 2 x k contingency table, and its degrees of freedom (0 for a single cell).
+
+    Equal to `scipy.stats.chi2_contingency` (without Yates' correction), which needs 40 times as long.
+    """
+    table = np.vstack([reference, current])
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
+    return float((np.square(table - expected) / expected).sum()), int(reference.size - 1)
+
+
+def pooled_rare_cells(reference: Floats, current: Floats, least_expected: float = 5.0) -> tuple[Floats, Floats]:
+    """The cells, those with an expected count below ``least_expected`` on either side pooled into one (Cochran's rule).
+
+    Source: Cochran (1954), "Some methods for strengthening the common chi-square tests", Biometrics 10.
+    """
+    smaller = min(reference.sum(), current.sum())
+    rare = (reference + current) * (smaller / (reference.sum() + current.sum())) < least_expected
+    if np.count_nonzero(rare) < 2:
+        return reference, current
+    return np.append(reference[~rare], reference[rare].sum()), np.append(current[~rare], current[rare].sum())
+
+
+def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
+    """Largest absolute difference of two distribution functions given at the same points."""
+    return float(np.abs(reference - current).max())
+
+
+def cramer_von_mises(reference: Floats, current: Floats) -> float:
+    """The two-sample statistic T of Anderson (1962), ties by their average rank, as in `scipy.stats`.
+
+    Source: Anderson (1962), "On the distribution of the two-sample Cramer-von Mises criterion", Annals of Mathematical
+    Statistics 33.
+    """
+    n, m = reference.sum(), current.sum()
+    ranks = np.cumsum(reference + current) - (reference + current) / 2 + 0.5
+    squares = n * _rank_differences(reference, ranks) + m * _rank_differences(current, ranks)
+    return float(squares / (n * m * (n + m)) - (4 * n * m - 1) / (6 * (n + m)))
+
+
+def cramer_von_mises_survival(statistic: float) -> float:
+    """Asymptotic probability of a larger one-sample-type statistic.
+
+    Source: Csorgo and Faraway (1996), "The exact and asymptotic distributions of Cramer-von Mises statistics", Journal
+    of the Royal Statistical Society B 58, equation 1.2.
+    """
+    if statistic <= 0:
+        return 1.0
+    k = np.arange(60)
+    weights = np.exp(special.gammaln(k + 0.5) - special.gammaln(k + 1)) / (math.pi**1.5 * math.sqrt(statistic))
+    root = np.sqrt(4 * k + 1)
+    argument = (4 * k + 1) ** 2 / (16 * statistic)
+    return float(min(max(1 - np.sum(weights * root * np.exp(-argument) * special.kv(0.25, argument)), 0.0), 1.0))
+
+
+def _shares(rows: Floats) -> Floats:
+    shares: Floats = rows / rows.sum()
+    return shares
+
+
+def _rank_differences(rows: Floats, ranks: Floats) -> float:
+    """``sum((rank - position)²)`` of one sample's values: per cell, positions run from ``below + 1``."""
+    offset = ranks - (np.cumsum(rows) - rows)
+    total = rows * offset**2 - offset * rows * (rows + 1) + rows * (rows + 1) * (2 * rows + 1) / 6
+    return float(total.sum())

@@ -1,0 +1,236 @@
+"""A feature's reference and current values in the same cells: what every test is computed from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftline.drift.columns import ColumnData, as_levels, as_numbers
+from driftline.errors import InputError
+from driftline.profiles import (
+    CategoricalBinning,
+    CategoricalProfile,
+    NumericBinning,
+    NumericProfile,
+    Profile,
+    pooled_binning,
+)
+from driftline.profiles.binning import Counts, Floats
+
+GROUPS = 10
+"""Numeric cells are grouped into so many reference quantiles for the tests that work on shares."""
+
+
+class NotEvaluable(InputError):
+    """A test cannot be computed on this pair; the message is the result's reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class NumericPair:
+    """Two numeric profiles in one binning.
+
+    Attributes
+    ----------
+    reference, current:
+        The profiles.
+    expected:
+        Rows per cell that the reference leads to expect: its counts, or (calibrated) its counts as they are at these
+        hours of the week. Their sum is the reference's number of finite values.
+    """
+
+    reference: NumericProfile
+    current: NumericProfile
+    expected: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        _require_same_binning(self.reference, self.current)
+        if self.expected.size == 0:
+            object.__setattr__(self, "expected", self.reference.counts.astype(np.float64))
+
+    @property
+    def reference_size(self) -> int:
+        return self.reference.rows
+
+    @property
+    def current_size(self) -> int:
+        return self.current.rows
+
+    @property
+    def reference_missing(self) -> int:
+        """Rows without a finite number: null, NaN, infinite or invalid."""
+        return self.reference.rows - self.reference.finite
+
+    @property
+    def current_missing(self) -> int:
+        return self.current.rows - self.current.finite
+
+    @cached_property
+    def groups(self) -> tuple[Floats, Floats]:
+        """Rows per group of cells (reference deciles; heavy values apart; the missing last), reference and current."""
+        starts = np.concatenate([[0], group_ends(self.reference.counts)[:-1] + 1])
+        reference = np.append(np.add.reduceat(self.expected, starts), self.reference_missing)
+        current = np.append(np.add.reduceat(self.current.counts, starts), self.current_missing)
+        return _without_empty(reference, current.astype(np.float64))
+
+    @cached_property
+    def cumulative(self) -> tuple[Floats, Floats]:
+        """The two distribution functions at the binning's edges, and 1 at the end (finite values)."""
+        reference, current = np.cumsum(self.expected), np.cumsum(self.current.counts)
+        return reference / reference[-1], current / current[-1]
+
+    @property
+    def reference_deviation(self) -> float:
+        """Standard deviation (divisor n) of the reference's finite values."""
+        moments = self.reference.moments
+        return math.sqrt(moments.m2 / moments.n) if moments.n and moments.m2 >= 0 else math.nan
+
+    @property
+    def is_constant(self) -> bool:
+        low = min(self.reference.minimum, self.current.minimum)
+        return low == max(self.reference.maximum, self.current.maximum)
+
+    def require_finite_values(self) -> None:
+        """Raises `NotEvaluable` unless both sides have finite values that are not all one and the same."""
+        for side, profile in (("reference", self.reference), ("current window", self.current)):
+            if profile.finite == 0:
+                raise NotEvaluable(f"The {side} has no finite value: {_missing_in_words(profile)}.")
+        if self.is_constant:
+            raise NotEvaluable(
+                f"The feature is constant: every finite value is {self.current.minimum:g} on both sides."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalPair:
+    """Two categorical profiles in one binning; `expected` as in `NumericPair` (its cells: see `cells_of`)."""
+
+    reference: CategoricalProfile
+    current: CategoricalProfile
+    expected: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        _require_same_binning(self.reference, self.current)
+        if self.expected.size == 0:
+            object.__setattr__(self, "expected", cells_of(self.reference))
+
+    @property
+    def reference_size(self) -> int:
+        return self.reference.rows
+
+    @property
+    def current_size(self) -> int:
+        return self.current.rows
+
+    @property
+    def reference_missing(self) -> int:
+        return self.reference.nulls
+
+    @property
+    def current_missing(self) -> int:
+        return self.current.nulls
+
+    @cached_property
+    def groups(self) -> tuple[Floats, Floats]:
+        """Rows per cell that either side has rows in, reference and current."""
+        return _without_empty(self.expected, cells_of(self.current))
+
+    def require_finite_values(self) -> None:
+        """Raises `NotEvaluable` unless both sides have values, of more than one level between them."""
+        for side, profile in (("reference", self.reference), ("current window", self.current)):
+            if profile.rows == profile.nulls:
+                raise NotEvaluable(f"The {side} has no value: all of its {profile.rows} rows are null.")
+        if self.groups[0].size == 1:
+            raise NotEvaluable("The feature is constant: both sides hold one and the same level only.")
+
+
+Pair = NumericPair | CategoricalPair
+
+
+def cells_of(profile: CategoricalProfile) -> Floats:
+    """Rows per level, then: the pooled rare levels, the never-seen ones, null."""
+    return np.append(profile.counts, [profile.other, profile.unseen, profile.nulls]).astype(np.float64)
+
+
+def pair_of_profiles(reference: Profile, current: Profile) -> Pair:
+    """The pair of two profiles of one feature.
+
+    Raises
+    ------
+    NotEvaluable
+        When they are not of one kind, not of a feature, or counted in different binnings.
+    """
+    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
+        return NumericPair(reference, current)
+    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
+        return CategoricalPair(reference, current)
+    raise NotEvaluable(
+        f"The reference is a {type(reference).__name__}, the current window a {type(current).__name__}; two "
+        "NumericProfiles or two CategoricalProfiles can be compared. If the column's type changed, build the baseline "
+        "again."
+    )
+
+
+def numeric_pair(
+    reference_data: ColumnData, current_data: ColumnData, maximum_exact_rows: int | None = None
+) -> NumericPair:
+    """The pair of two columns of numbers, every value a cell of its own: statistics on it are exact.
+
+    Above ``maximum_exact_rows`` rows (both sides together) the cells are those of a baseline, which is much faster.
+    """
+    reference, current = as_numbers(reference_data), as_numbers(current_data)
+    if maximum_exact_rows is None or reference.values.size + current.values.size <= maximum_exact_rows:
+        binning = pooled_binning([reference.values, current.values])
+    else:
+        binning = NumericBinning.from_values(reference.values)
+    return NumericPair(
+        NumericProfile.of(reference.values, binning, reference.is_null, reference.invalid),
+        NumericProfile.of(current.values, binning, current.is_null, current.invalid),
+    )
+
+
+def categorical_pair(reference_data: ColumnData, current_data: ColumnData) -> CategoricalPair:
+    """The pair of two columns of levels, in the cells of the reference's levels."""
+    reference, current = as_levels(reference_data), as_levels(current_data)
+    binning = CategoricalBinning.from_counts(reference.counts)
+    return CategoricalPair(
+        CategoricalProfile.of(reference.counts, binning, reference.nulls),
+        CategoricalProfile.of(current.counts, binning, current.nulls),
+    )
+
+
+def group_ends(counts: Counts) -> NDArray[np.intp]:
+    """Last cell of each of `GROUPS` groups of about equal mass; a cell that holds a group's mass is a group alone."""
+    cumulative = np.cumsum(counts)
+    total = cumulative[-1] if cumulative.size else 0
+    if total == 0:
+        return np.array([counts.size - 1])
+    cuts = np.searchsorted(cumulative, np.arange(1, GROUPS) * (total / GROUPS))
+    heavy = np.flatnonzero(counts * GROUPS >= total)
+    ends = np.unique(np.concatenate([cuts, heavy, heavy - 1, [counts.size - 1]]))
+    return ends[ends >= 0]
+
+
+def _without_empty(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
+    used = (reference > 0) | (current > 0)
+    return reference[used], current[used]
+
+
+def _require_same_binning(
+    reference: NumericProfile | CategoricalProfile, current: NumericProfile | CategoricalProfile
+) -> None:
+    left, right = reference.binning, current.binning
+    if left is not right and left.digest != right.digest:
+        raise NotEvaluable(
+            "The reference and the current window were counted in different binnings; count the window's slices again "
+            "in the baseline's."
+        )
+
+
+def _missing_in_words(profile: NumericProfile) -> str:
+    parts = ((profile.nulls, "null"), (profile.non_finite, "not finite"), (profile.invalid, "not a number"))
+    found = [f"{count} {name}" for count, name in parts if count]
+    return f"of {profile.rows} rows " + ", ".join(found) if found else "it has no rows"

@@ -1,0 +1,86 @@
+"""The drift check of a window: the features' profiles against the baseline's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from driftline.config import Feature
+from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, ReportFormat, findings_of
+from driftline.findings import Check, Comparison, Finding, Status
+from driftline.monitoring.checks import Evidence, Result, nothing_to_check
+from driftline.monitoring.monitor import Monitor
+from driftline.profiles.profile import Profile
+from driftline.profiles.roles import Role
+from driftline.sources.catalog import missing_features
+
+
+def check_drift(monitor: Monitor, evidence: Evidence) -> Result:
+    if not evidence.current:
+        return nothing_to_check(Check.DRIFT, "The window has no predictions.")
+    detector = _detector(monitor, evidence)
+    features = evidence.baseline.subjects(Role.FEATURE)
+    findings: list[Finding] = list(_unwatched(monitor, evidence))
+    verdicts: dict[str, DriftVerdict] = {}
+    for (version, segment), subjects in sorted(evidence.current.items()):
+        reference = _features(evidence.reference.get(segment, {}), features)
+        verdict = detector.detect_profile_drift(reference, _features(subjects, features))
+        findings += findings_of(verdict, version=version, segment=segment, comparison=Comparison.BASELINE)
+        if segment == "":
+            verdicts[version] = verdict
+    return Result(findings, _page(monitor, evidence, detector, verdicts))
+
+
+def _detector(monitor: Monitor, evidence: Evidence) -> DriftDetector:
+    configured = monitor.config.checks.drift
+    thresholds = DriftThresholds(
+        psi=configured.psi,
+        jensen_shannon=configured.jensen_shannon,
+        kolmogorov_smirnov=configured.kolmogorov_smirnov,
+        null_share=configured.null_share,
+        new_level_share=configured.new_level_share,
+        false_alarm_rate=configured.false_alarm_rate,
+        minimum_rows=configured.minimum_rows,
+    )
+    learned = evidence.baseline.calibration.get(Check.DRIFT.value)
+    return DriftDetector(thresholds, None if learned is None else Calibration.from_json(learned))
+
+
+def _features(subjects: Mapping[str, Profile], features: list[str]) -> dict[str, Profile]:
+    return {feature: subjects[feature] for feature in features if feature in subjects}
+
+
+def _unwatched(monitor: Monitor, evidence: Evidence) -> Iterator[Finding]:
+    """Features that the configuration names and that cannot be compared: said, not passed over."""
+    config = monitor.config
+    for feature in missing_features(config, monitor.log.catalog):
+        yield _not_compared(feature, f"The prediction log has no column {feature.source_column!r}.")
+    if config.features != "discover":
+        missing = {feature.name for feature in missing_features(config, monitor.log.catalog)}
+        for feature in config.features:
+            if feature.name not in evidence.baseline.binnings and feature.name not in missing:
+                yield _not_compared(
+                    feature, f"The baseline does not have it. Run: driftline baseline build {config.model}"
+                )
+
+
+def _not_compared(feature: Feature, reason: str) -> Finding:
+    return Finding(
+        check=Check.DRIFT,
+        version="",
+        subject=feature.name,
+        test="drift_check",
+        comparison=Comparison.BASELINE,
+        status=Status.NOT_EVALUATED,
+        reason=reason,
+        description=f"{feature.name} was not compared with the baseline.",
+        recommendation="Correct the feature in the model's file, or have the log write it.",
+    )
+
+
+def _page(monitor: Monitor, evidence: Evidence, detector: DriftDetector, verdicts: Mapping[str, DriftVerdict]) -> str:
+    """The report of the version with the worst drift; the others' findings are in the tables."""
+    if not verdicts:
+        return ""
+    version = max(verdicts, key=lambda name: verdicts[name].severity.rank)
+    title = f"{monitor.model} {version}, {evidence.record.window}"
+    return detector.generate_drift_report(verdicts[version], title, ReportFormat.HTML)

@@ -1,0 +1,46 @@
+"""The performance check of a window: outcome profiles against the baseline's."""
+
+from __future__ import annotations
+
+from driftline.findings import Check
+from driftline.monitoring.checks import Evidence, Result, nothing_to_check
+from driftline.monitoring.monitor import Monitor
+from driftline.performance import PerformanceThresholds, performance_findings
+from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
+from driftline.profiles.profile import Profile
+from driftline.profiles.roles import Role
+
+
+def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
+    labels = monitor.config.labels
+    if labels is None:
+        return nothing_to_check(Check.PERFORMANCE, "The model's file maps no `labels`.")
+    if not evidence.current:
+        return nothing_to_check(Check.PERFORMANCE, "The window has no predictions.")
+    configured = monitor.config.checks.performance
+    thresholds = PerformanceThresholds(
+        maximum_drop=configured.maximum_drop,
+        minimum_labels=configured.minimum_labels,
+        minimum_coverage=configured.minimum_coverage,
+        confidence=configured.confidence,
+    )
+    is_mature = evidence.now >= evidence.record.window.end + labels.expected_delay
+    findings = [
+        finding
+        for (version, segment), subjects in sorted(evidence.current.items())
+        if Role.PREDICTION in subjects
+        for finding in performance_findings(
+            _outcome(evidence.reference.get(segment, {}).get(Role.OUTCOME)),
+            _outcome(subjects.get(Role.OUTCOME)),
+            predictions=subjects[Role.PREDICTION].rows,
+            thresholds=thresholds,
+            is_mature=is_mature,
+            version=version,
+            segment=segment,
+        )
+    ]
+    return Result(findings)
+
+
+def _outcome(profile: Profile | None) -> BinaryOutcomeProfile | RegressionOutcomeProfile | None:
+    return profile if isinstance(profile, BinaryOutcomeProfile | RegressionOutcomeProfile) else None

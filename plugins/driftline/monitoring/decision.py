@@ -1,0 +1,179 @@
+"""The last judgment of a window: findings in, a decision with its incidents and alerts written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from driftline.alerts import IncidentChange, Link, compose_alert
+from driftline.decisions import Cause, Decision, Policy, Verdict, decide
+from driftline.findings import Check, Finding, Status
+from driftline.monitoring.monitor import Monitor
+from driftline.store.decisions import DecisionRecord, record_decision
+from driftline.store.engine import store_transaction
+from driftline.store.incidents import open_or_update_incident, resolve_incidents
+from driftline.store.outbox import enqueue
+from driftline.store.windows import window_findings
+from driftline.windows import Window
+
+SLACK_CONNECTION = "slack_alerts"
+
+
+@dataclass(frozen=True)
+class Context:
+    """How a window came to be judged.
+
+    Attributes
+    ----------
+    acts_on_history:
+        Whether a historical window may alert and roll back all the same, because somebody asked.
+    links:
+        Where the alert leads.
+    """
+
+    run_id: str = ""
+    acts_on_history: bool = False
+    links: tuple[Link, ...] = ()
+    now: datetime | None = None
+
+
+def is_historical(monitor: Monitor, window: Window, now: datetime) -> bool:
+    """Whether the window ended longer ago than the model's alert horizon, however its run came about."""
+    return now - window.end > monitor.config.schedule.alert_horizon
+
+
+def decide_window(monitor: Monitor, window: Window, context: Context) -> DecisionRecord:
+    """Decides what the window's findings lead to, and writes it with its incidents and alert, or nothing.
+
+    A historical window gets its decision written, marked as suppressed, and leads to no incident and no alert. The
+    same window again changes nothing twice.
+    """
+    now = context.now or datetime.now(UTC)
+    with store_transaction(monitor.store) as connection:
+        findings = window_findings(connection, monitor.model, window)
+        decision = decide(_policy(monitor), findings)
+        suppressed = is_historical(monitor, window, now) and not context.acts_on_history
+        record = DecisionRecord(
+            model=monitor.model,
+            window=window,
+            verdict=decision.verdict,
+            severity=decision.severity,
+            reason=decision.reason,
+            is_suppressed=suppressed,
+            summary=_summary(decision, findings),
+            run_id=context.run_id,
+        )
+        record_decision(connection, record, now)
+        if not suppressed:
+            _follow_up(connection, _Judged(monitor, window, findings, decision, context, now))
+    return record
+
+
+@dataclass(frozen=True)
+class _Judged:
+    monitor: Monitor
+    window: Window
+    findings: Sequence[Finding]
+    decision: Decision
+    context: Context
+    now: datetime
+
+
+def _policy(monitor: Monitor) -> Policy:
+    rollback = monitor.config.rollback
+    return Policy(
+        alert_severity=monitor.config.checks.alert_severity,
+        rollback_checks=frozenset(rollback.on) if rollback.enabled else frozenset(),
+    )
+
+
+def _follow_up(connection: Connection, judged: _Judged) -> None:
+    changes = [(cause, _count_in(connection, judged, cause)) for cause in judged.decision.causes]
+    resolve_incidents(
+        connection,
+        model=judged.monitor.model,
+        causes_still_open=_not_recovered(judged.decision, judged.findings),
+        window=judged.window,
+        at=judged.now,
+    )
+    news = [(cause, change) for cause, change in changes if change.calls_for_alert]
+    if news:
+        _enqueue_alert(connection, judged, news)
+
+
+def _count_in(connection: Connection, judged: _Judged, cause: Cause) -> IncidentChange:
+    return open_or_update_incident(
+        connection,
+        model=judged.monitor.model,
+        cause=cause.check.value,
+        severity=cause.severity,
+        title=cause.title,
+        findings=[list(finding.key) for finding in cause.findings],
+        window=judged.window,
+        at=judged.now,
+    )
+
+
+def _not_recovered(decision: Decision, findings: Sequence[Finding]) -> Collection[str]:
+    """Checks that found something, or nothing because they could not look: no data is no recovery."""
+    evaluated = {finding.check for finding in findings if finding.status is not Status.NOT_EVALUATED}
+    return {cause.check.value for cause in decision.causes} | {check.value for check in Check if check not in evaluated}
+
+
+def _enqueue_alert(connection: Connection, judged: _Judged, news: Sequence[tuple[Cause, IncidentChange]]) -> None:
+    """One message a window, about all that is new in it."""
+    config = judged.monitor.config
+    message = compose_alert(
+        model=config.model,
+        owner=config.owner,
+        channel=config.slack_channel,
+        window=judged.window,
+        findings=[finding for cause, _ in news for finding in cause.findings],
+        decision=_sentence(judged.decision),
+        links=judged.context.links,
+    )
+    enqueue(
+        connection,
+        incident_id=news[0][1].incident_id,
+        model=config.model,
+        deduplication_key="+".join(change.deduplication_key for _, change in news),
+        destination=SLACK_CONNECTION,
+        message=message.to_json(),
+        at=judged.now,
+    )
+
+
+def _sentence(decision: Decision) -> str:
+    if decision.verdict is Verdict.ROLL_BACK:
+        return f"Rolling back version {decision.bad_version}: {decision.reason}."
+    return f"Alert: {decision.reason}."
+
+
+def _summary(decision: Decision, findings: Sequence[Finding]) -> dict[str, Any]:
+    """What the window's asset events carry and the overview shows."""
+    by_check = {
+        check.value: {
+            status.value: sum(1 for f in findings if f.check is check and f.status is status) for status in Status
+        }
+        for check in Check
+        if any(finding.check is check for finding in findings)
+    }
+    return {
+        "verdict": decision.verdict.value,
+        "severity": decision.severity.value,
+        "reason": decision.reason,
+        "bad_version": decision.bad_version,
+        "checks": by_check,
+        "causes": [
+            {
+                "check": cause.check.value,
+                "severity": cause.severity.value,
+                "subjects": list(dict.fromkeys(finding.subject for finding in cause.findings))[:50],
+            }
+            for cause in decision.causes
+        ],
+    }

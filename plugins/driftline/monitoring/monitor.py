@@ -1,0 +1,105 @@
+"""A model's monitor: its configuration with the two databases it stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from driftline.config import Feature, FeatureKind, ModelConfig, Task
+from driftline.profiles.counting import SegmentColumn
+from driftline.profiles.roles import Role
+from driftline.sources import PredictionLog
+from driftline.sources.catalog import resolve_features
+from driftline.sources.queries import Conversion, Selected
+from driftline.store.engine import create_store_engine
+
+STORE_CONNECTION = "driftline_store"
+
+ConnectionResolver = Callable[[str], str]
+"""From a connection's id to its URL; raises `ConnectionNotConfigured`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Monitor:
+    """Everything that the steps of a window need."""
+
+    config: ModelConfig
+    store: Engine
+    log: PredictionLog
+
+    @property
+    def model(self) -> str:
+        return self.config.model
+
+
+@dataclass(frozen=True)
+class CountedColumn:
+    """A column of the log as it is counted."""
+
+    role: Role
+    selected: Selected
+
+    kind: FeatureKind
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.kind is FeatureKind.NUMERIC
+
+
+def open_monitor(config: ModelConfig, resolve: ConnectionResolver) -> Monitor:
+    """The monitor of ``config``; databases are reached when first used.
+
+    Raises
+    ------
+    ConnectionNotConfigured
+        When nothing says where the store or the prediction log is.
+    """
+    return Monitor(
+        config=config,
+        store=create_store_engine(resolve(STORE_CONNECTION)),
+        log=PredictionLog(config, resolve(config.connection)),
+    )
+
+
+def counted_columns(monitor: Monitor) -> dict[str, CountedColumn]:
+    """The log's columns that are counted, by subject: the features, then the model's outputs."""
+    log, mapping = monitor.log, monitor.config.predictions
+    features: list[Feature] = resolve_features(monitor.config, log.catalog)
+    counted = {
+        feature.name: CountedColumn(Role.FEATURE, log.selected_feature(feature), feature.kind) for feature in features
+    }
+    is_regression = monitor.config.task is Task.REGRESSION
+    prediction_kind = FeatureKind.NUMERIC if is_regression else FeatureKind.CATEGORICAL
+    prediction = log.selected(mapping.prediction, Conversion.NUMBER if is_regression else Conversion.TEXT)
+    counted[Role.PREDICTION] = CountedColumn(Role.PREDICTION, prediction, prediction_kind)
+    outputs = (
+        (Role.SCORE, mapping.score, Conversion.NUMBER, FeatureKind.NUMERIC),
+        (Role.LATENCY, mapping.latency_ms, Conversion.NUMBER, FeatureKind.NUMERIC),
+        (Role.ERROR, mapping.error, Conversion.TRUTH, FeatureKind.BOOLEAN),
+    )
+    for role, column, conversion, kind in outputs:
+        if column is not None:
+            counted[role] = CountedColumn(role, log.selected(column, conversion), kind)
+    return counted
+
+
+def segment_columns(monitor: Monitor) -> list[SegmentColumn]:
+    """The segments to cut, in the order in which the log's batches carry their columns."""
+    present = set(monitor.log.present_segment_columns())
+    return [
+        SegmentColumn({value: f"{segment.column}={value}" for value in segment.values})
+        for segment in monitor.config.segments
+        if segment.column in present
+    ]
+
+
+def positive_levels(monitor: Monitor) -> frozenset[str]:
+    """How a positive prediction or label may be spelled in the log."""
+    label = monitor.config.positive_label
+    if label is None:
+        return frozenset({"1", "true", "t", "1.0"})
+    if isinstance(label, bool):
+        return frozenset({"true", "t"} if label else {"false", "f"})
+    return frozenset({label} if isinstance(label, str) else {str(label), f"{label}.0"})

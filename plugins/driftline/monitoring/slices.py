@@ -1,0 +1,104 @@
+"""Counting what of a window is missing or stale in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from driftline.config import Task
+from driftline.monitoring.monitor import Monitor, counted_columns, positive_levels, segment_columns
+from driftline.profiles.binning import Binning, NumericBinning
+from driftline.profiles.counting import (
+    BinaryOutcomeCounter,
+    RegressionOutcomeCounter,
+    SliceCounter,
+    SliceProfiles,
+)
+from driftline.profiles.roles import Role
+from driftline.store.baselines import StoredBaseline
+from driftline.store.engine import store_transaction
+from driftline.store.slices import Fingerprint, Part, counted_slices, replace_slices
+from driftline.windows import SLICE_LENGTH, Window
+
+SLICES_PER_READ = 24
+
+
+def stale_slices(monitor: Monitor, baseline: StoredBaseline, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
+    """Per part, the slices of ``window`` that the store lacks or that the log has changed since, as they are now."""
+    now = fingerprints(monitor, window)
+    with store_transaction(monitor.store) as connection:
+        then = {part: counted_slices(connection, baseline, part, window) for part in now}
+    return {
+        part: {start: found[start] for start in window.slices if found[start] != then[part].get(start)}
+        for part, found in now.items()
+    }
+
+
+def fingerprints(monitor: Monitor, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
+    """What the log holds now of each slice, by part.
+
+    Taken before a slice is read: rows that arrive in between make it stale again, and are not lost.
+    """
+    found = {Part.PREDICTIONS: monitor.log.prediction_fingerprints(window)}
+    if monitor.config.labels is not None:
+        found[Part.OUTCOMES] = monitor.log.outcome_fingerprints(window)
+    return {
+        part: {start: Fingerprint(*slices.get(start, (0, None))) for start in window.slices}
+        for part, slices in found.items()
+    }
+
+
+def count_slices(
+    monitor: Monitor, baseline: StoredBaseline, stale: Mapping[Part, Mapping[datetime, Fingerprint]]
+) -> int:
+    """Reads and counts the slices, each run of them in a transaction of its own; returns how many."""
+    counted = 0
+    for part, found in stale.items():
+        for run in runs_of(sorted(found)):
+            profiles = read_profiles(monitor, baseline.binnings, part, run)
+            with store_transaction(monitor.store) as connection:
+                replace_slices(connection, baseline, part, {start: found[start] for start in run.slices}, profiles)
+            counted += len(run.slices)
+    return counted
+
+
+def read_profiles(monitor: Monitor, binnings: Mapping[str, Binning], part: Part, run: Window) -> SliceProfiles:
+    """Counts one part of consecutive slices, read in one go."""
+    if part is Part.PREDICTIONS:
+        return _count_predictions(monitor, binnings, run)
+    return _count_outcomes(monitor, binnings, run)
+
+
+def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> SliceProfiles:
+    columns = {subject: column for subject, column in counted_columns(monitor).items() if subject in binnings}
+    counter = SliceCounter(segment_columns(monitor), {subject: binnings[subject] for subject in columns})
+    for batch in monitor.log.read_predictions(run, [column.selected for column in columns.values()]):
+        counter.add(batch)
+    return counter.profiles()
+
+
+def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> SliceProfiles:
+    binning = binnings.get(Role.OUTCOME)
+    if not isinstance(binning, NumericBinning):
+        return {}
+    counter = _outcome_counter(monitor, binning)
+    for batch in monitor.log.read_outcomes(run):
+        counter.add(batch)
+    return counter.profiles()
+
+
+def _outcome_counter(monitor: Monitor, binning: NumericBinning) -> BinaryOutcomeCounter | RegressionOutcomeCounter:
+    segments = segment_columns(monitor)
+    if monitor.config.task is Task.REGRESSION:
+        return RegressionOutcomeCounter(segments, binning)
+    return BinaryOutcomeCounter(segments, binning, positive_levels(monitor))
+
+
+def runs_of(starts: Sequence[datetime]) -> Iterator[Window]:
+    """Consecutive slices together, at most `SLICES_PER_READ`."""
+    first = 0
+    for index, start in enumerate(starts):
+        is_last = index + 1 == len(starts) or starts[index + 1] != start + SLICE_LENGTH
+        if is_last or index + 1 - first == SLICES_PER_READ:
+            yield Window(starts[first], start + SLICE_LENGTH)
+            first = index + 1

@@ -1,0 +1,137 @@
+"""Are the labels there, and are they all kinds of labels?"""
+
+from __future__ import annotations
+
+from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.performance.intervals import wilson_interval
+from driftline.performance.measure import labelled_rows
+from driftline.performance.metric import OutcomeProfile
+from driftline.performance.thresholds import PerformanceThresholds
+from driftline.profiles import BinaryOutcomeProfile
+
+SELECTION_SIGNIFICANCE = 0.001
+"""How unlikely labels of one class only must be before they count as selected."""
+
+
+def label_findings(
+    reference: OutcomeProfile | None,
+    current: OutcomeProfile | None,
+    *,
+    predictions: int,
+    thresholds: PerformanceThresholds,
+    is_mature: bool,
+    version: str,
+    segment: str = "",
+) -> list[Finding]:
+    """Findings on the subject ``labels``.
+
+    Tests
+    -----
+    label_coverage
+        Statistic = share of the predictions that have a label; detected where, at the age when they should all have
+        come, it is surely below ``minimum_coverage`` (its interval is): medium, high without any label.
+    selective_labels
+        Binary classification, as long as predictions lack labels. Statistic = share of positives among the labels;
+        detected where they are of one class only though the baseline's mixture makes that unlikely: metrics of such
+        labels mislead.
+    """
+    labelled = labelled_rows(current)
+    found = [
+        _coverage(labelled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment),
+    ]
+    if isinstance(reference, BinaryOutcomeProfile) and isinstance(current, BinaryOutcomeProfile):
+        selected = _selection(reference, current, version=version, segment=segment)
+        if labelled < predictions and selected is not None:
+            found.append(selected)
+    return found
+
+
+def _coverage(
+    labelled: int,
+    predictions: int,
+    thresholds: PerformanceThresholds,
+    *,
+    is_mature: bool,
+    version: str,
+    segment: str,
+) -> Finding:
+    minimum = thresholds.minimum_coverage
+    coverage = min(labelled / predictions, 1.0) if predictions else None
+    interval = wilson_interval(coverage, predictions, thresholds.confidence) if coverage is not None else (None, None)
+    is_short = interval[1] is not None and interval[1] < minimum
+    status, severity, reason = Status.OK, Severity.NONE, ""
+    if coverage is None:
+        status, reason = Status.NOT_EVALUATED, "there are no predictions to label"
+    elif is_short and is_mature:
+        status, severity = Status.DETECTED, Severity.MEDIUM if labelled else Severity.HIGH
+    elif is_short:
+        status, reason = Status.NOT_EVALUATED, f"labels are still expected; {labelled} of {predictions} have come"
+    return Finding(
+        check=Check.PERFORMANCE,
+        version=version,
+        segment=segment,
+        subject="labels",
+        test="label_coverage",
+        comparison=Comparison.EXPECTATION,
+        status=status,
+        severity=severity,
+        statistic=coverage,
+        threshold=minimum,
+        effect=None if coverage is None else max(minimum - coverage, 0.0),
+        interval_low=interval[0],
+        interval_high=interval[1],
+        current_size=predictions,
+        reason=reason,
+        description=_coverage_description(labelled, predictions, minimum),
+        recommendation=(
+            "Check the job that writes labels, and whether its ids are those of the prediction log; if labels simply "
+            "take longer, raise labels.expected_delay."
+            if status is Status.DETECTED
+            else ""
+        ),
+        details={"labels": labelled, "predictions": predictions, "is_provisional": not is_mature, "coverage": coverage},
+    )
+
+
+def _coverage_description(labelled: int, predictions: int, minimum: float) -> str:
+    share = f" ({labelled / predictions:.1%})" if predictions else ""
+    return f"{labelled} of {predictions} predictions{share} have a label; {minimum:.0%} are expected."
+
+
+def _selection(
+    reference: BinaryOutcomeProfile, current: BinaryOutcomeProfile, *, version: str, segment: str
+) -> Finding | None:
+    usual = (reference.true_positives + reference.false_negatives, reference.rows)
+    seen = (current.true_positives + current.false_negatives, current.rows)
+    if min(usual[1], seen[1]) == 0 or usual[0] in {0, usual[1]}:
+        return None
+    usual_share, share = usual[0] / usual[1], seen[0] / seen[1]
+    only = "positive" if seen[0] == seen[1] else "negative"
+    chance = usual_share ** seen[1] if only == "positive" else (1 - usual_share) ** seen[1]
+    is_selected = seen[0] in {0, seen[1]} and chance < SELECTION_SIGNIFICANCE
+    return Finding(
+        check=Check.PERFORMANCE,
+        version=version,
+        segment=segment,
+        subject="labels",
+        test="selective_labels",
+        comparison=Comparison.BASELINE,
+        status=Status.DETECTED if is_selected else Status.OK,
+        severity=Severity.MEDIUM if is_selected else Severity.NONE,
+        statistic=share,
+        p_value=chance if seen[0] in {0, seen[1]} else None,
+        threshold=SELECTION_SIGNIFICANCE,
+        effect=abs(share - usual_share),
+        reference_size=usual[1],
+        current_size=seen[1],
+        description=(
+            f"All {seen[1]} labels so far are {only}, where {usual_share:.1%} of the baseline's are positive."
+            if is_selected
+            else f"{share:.1%} of the {seen[1]} labels so far are positive ({usual_share:.1%} on the baseline)."
+        ),
+        recommendation=(
+            "Find out which predictions get a label: metrics of labels of one kind say nothing about the others."
+            if is_selected
+            else ""
+        ),
+    )

@@ -1,0 +1,27 @@
+"""Metrics of any outcome profile."""
+
+from __future__ import annotations
+
+from driftline.performance.classification import binary_metrics
+from driftline.performance.metric import BINARY_METRICS, REGRESSION_METRICS, Metric, OutcomeProfile
+from driftline.performance.regression import regression_metrics
+from driftline.profiles import BinaryOutcomeProfile
+
+
+def outcome_metrics(profile: OutcomeProfile, confidence: float = 0.95) -> dict[str, Metric]:
+    """The metrics of the profile's task, by name: `binary_metrics` or `regression_metrics`."""
+    if isinstance(profile, BinaryOutcomeProfile):
+        return binary_metrics(profile, confidence)
+    return regression_metrics(profile, confidence)
+
+
+def usual_metrics(profile: OutcomeProfile) -> tuple[str, ...]:
+    """The metrics that are judged for the profile's task unless others are named."""
+    return BINARY_METRICS if isinstance(profile, BinaryOutcomeProfile) else REGRESSION_METRICS
+
+
+def labelled_rows(profile: OutcomeProfile | None) -> int:
+    """Labelled predictions that metrics can rest on."""
+    if profile is None:
+        return 0
+    return profile.rows if isinstance(profile, BinaryOutcomeProfile) else profile.errors.finite

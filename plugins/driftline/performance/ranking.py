@@ -1,0 +1,125 @@
+"""How well scores rank: the areas under the ROC and the precision-recall curve, from score cells by label.
+
+References
+----------
+.. [1] DeLong, DeLong, Clarke-Pearson (1988), "Comparing the areas under two or more correlated receiver operating
+   characteristic curves", Biometrics 44.
+.. [2] Qin and Hotilovac (2008), "Comparison of non-parametric confidence intervals for the area under the ROC curve",
+   Statistical Methods in Medical Research 17 (the logit scale).
+.. [3] Newcombe (2006), "Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2",
+   Statistics in Medicine 25, method 5.
+.. [4] Boyd, Eng, Page (2013), "Area under the precision-recall curve: point estimates and confidence intervals",
+   ECML PKDD (the binomial interval on the positives, here Wilson's).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from driftline.performance.intervals import Interval, critical_value, wilson_interval
+from driftline.performance.metric import Metric, undefined
+from driftline.profiles import BinaryOutcomeProfile
+
+
+def roc_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
+    """Chance that a positive's score is above a negative's, ties counting half.
+
+    Scores of one cell count as tied; `roc_auc_error_bound` says how much that can matter. The interval is DeLong's
+    [1]_ on the logit scale [2]_, and Newcombe's [3]_ where the sample shows no variance.
+    """
+    positives, negatives = int(profile.positives.sum()), int(profile.negatives.sum())
+    reason = _one_class(positives, negatives, profile)
+    if reason:
+        return undefined("roc_auc", reason, positives + negatives)
+    area, variance = _area_and_variance(profile)
+    if 0 < area < 1 and variance > 0:
+        interval = _logit_interval(area, variance, confidence)
+    else:
+        interval = _newcombe_interval(area, positives, negatives, confidence)
+    return Metric("roc_auc", area, *interval, size=positives + negatives)
+
+
+def roc_auc_error_bound(profile: BinaryOutcomeProfile) -> float:
+    """The farthest that `roc_auc` can be from the area on the rows: half the pairs that share a cell.
+
+    Cells that can hold a single value only (atoms) add nothing, so few distinct scores make the area exact.
+    """
+    shared = np.where(profile.binning.atoms, 0.0, profile.positives.astype(np.float64) * profile.negatives)
+    pairs = float(profile.positives.sum()) * float(profile.negatives.sum())
+    return float(shared.sum()) / (2 * pairs) if pairs else 0.0
+
+
+def pr_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
+    """Average precision: precision at each cell's threshold, weighted by the recall won there; interval by [4]_."""
+    positives, negatives = int(profile.positives.sum()), int(profile.negatives.sum())
+    if positives == 0:
+        reason = _one_class(positives, negatives, profile)
+        return undefined("pr_auc", reason, positives + negatives)
+    hits = np.cumsum(profile.positives[::-1])
+    flagged = np.cumsum((profile.positives + profile.negatives)[::-1])
+    gained = profile.positives[::-1]
+    reached = gained > 0
+    area = float(np.sum(gained[reached] / positives * (hits[reached] / flagged[reached])))
+    area = min(area, 1.0)
+    return Metric("pr_auc", area, *wilson_interval(area, positives, confidence), size=positives + negatives)
+
+
+def _one_class(positives: int, negatives: int, profile: BinaryOutcomeProfile) -> str:
+    if positives + negatives == 0:
+        return f"none of the {profile.rows} labelled rows has a valid score" if profile.rows else "no labels"
+    if positives and negatives:
+        return ""
+    present, absent = ("positive", "negative") if positives else ("negative", "positive")
+    return f"all {positives + negatives} labels with a score are {present}; there is no {absent} to rank against"
+
+
+def _area_and_variance(profile: BinaryOutcomeProfile) -> tuple[float, float]:
+    positives = profile.positives.astype(np.float64)
+    negatives = profile.negatives.astype(np.float64)
+    total_positives, total_negatives = float(positives.sum()), float(negatives.sum())
+    negatives_beaten = (np.cumsum(negatives) - negatives / 2) / total_negatives
+    positives_above = (total_positives - np.cumsum(positives) + positives / 2) / total_positives
+    area = float(np.sum(positives * negatives_beaten)) / total_positives
+    if min(total_positives, total_negatives) < 2:
+        return area, 0.0
+    positive_part = float(np.sum(positives * np.square(negatives_beaten - area))) / (total_positives - 1)
+    negative_part = float(np.sum(negatives * np.square(positives_above - area))) / (total_negatives - 1)
+    return area, positive_part / total_positives + negative_part / total_negatives
+
+
+def _logit_interval(area: float, variance: float, confidence: float) -> Interval:
+    center = math.log(area / (1 - area))
+    half_width = critical_value(confidence) * math.sqrt(variance) / (area * (1 - area))
+    return _inverse_logit(center - half_width), _inverse_logit(center + half_width)
+
+
+def _inverse_logit(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else 1 - 1 / (1 + math.exp(value))
+
+
+def _newcombe_interval(area: float, positives: int, negatives: int, confidence: float) -> Interval:
+    """Where the distance to the estimate is ``z`` times the standard error that the limit itself implies."""
+    z = critical_value(confidence)
+    mean_size = (positives + negatives) / 2
+
+    def excess(limit: float) -> float:
+        spread = 1 + (mean_size - 1) * ((1 - limit) / (2 - limit) + limit / (1 + limit))
+        return (area - limit) ** 2 - z * z * limit * (1 - limit) * spread / (positives * negatives)
+
+    return _root(excess, 0.0, area), _root(excess, 1.0, area)
+
+
+def _root(excess: Callable[[float], float], outside: float, inside: float) -> float:
+    """Bisection between a point ``outside`` the interval (excess > 0) and the estimate ``inside`` it."""
+    if outside == inside:
+        return inside
+    for _ in range(60):
+        middle = (outside + inside) / 2
+        if excess(middle) > 0:
+            outside = middle
+        else:
+            inside = middle
+    return (outside + inside) / 2

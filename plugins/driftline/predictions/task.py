@@ -1,0 +1,12 @@
+"""What a model predicts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class PredictionTask(StrEnum):
+    """The kinds of prediction that outputs and performance are judged by."""
+
+    BINARY_CLASSIFICATION = "binary_classification"
+    REGRESSION = "regression"

@@ -1,0 +1,82 @@
+"""Decisions: what each window led to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from driftline.decisions import Verdict
+from driftline.findings import Severity
+from driftline.store.json_values import json_safe
+from driftline.store.tables import decisions
+from driftline.windows import Window
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A window's decision.
+
+    Attributes
+    ----------
+    is_suppressed:
+        The window is historical: its verdict is written, and nothing follows from it.
+    summary:
+        Counts by check and the causes with their subjects (JSON).
+    """
+
+    model: str
+    window: Window
+    verdict: Verdict
+    severity: Severity
+    reason: str
+    is_suppressed: bool
+    summary: Mapping[str, Any]
+    run_id: str
+
+
+def record_decision(connection: Connection, record: DecisionRecord, at: datetime) -> None:
+    """Writes the window's decision, instead of an earlier one."""
+    values = {
+        "model": record.model,
+        "window_start": record.window.start,
+        "window_end": record.window.end,
+        "verdict": record.verdict.value,
+        "severity": record.severity.value,
+        "reason": record.reason,
+        "is_suppressed": record.is_suppressed,
+        "summary": json_safe(dict(record.summary)),
+        "run_id": record.run_id,
+        "decided_at": at,
+    }
+    connection.execute(
+        upsert(decisions)
+        .values(values)
+        .on_conflict_do_update(index_elements=["model", "window_start", "window_end"], set_=values)
+    )
+
+
+def window_decision(connection: Connection, model: str, window: Window) -> DecisionRecord | None:
+    row = connection.execute(
+        select(decisions).where(
+            decisions.c.model == model,
+            decisions.c.window_start == window.start,
+            decisions.c.window_end == window.end,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return DecisionRecord(
+        model=model,
+        window=window,
+        verdict=Verdict(row.verdict),
+        severity=Severity(row.severity),
+        reason=row.reason,
+        is_suppressed=row.is_suppressed,
+        summary=row.summary,
+        run_id=row.run_id,
+    )

@@ -1,0 +1,157 @@
+"""Incidents: at most one open per model and cause, however many windows and reruns find the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from driftline.alerts.incidents import Incident, IncidentChange, IncidentChangeKind, IncidentStatus
+from driftline.findings import Severity
+from driftline.store.json_values import json_safe
+from driftline.store.tables import incidents
+from driftline.windows import Window, as_utc
+
+
+def open_or_update_incident(
+    connection: Connection,
+    *,
+    model: str,
+    cause: str,
+    severity: Severity,
+    title: str,
+    findings: Sequence[Any],
+    window: Window,
+    at: datetime,
+) -> IncidentChange:
+    """Counts a window that found ``cause`` into its incident; the same window again changes nothing twice.
+
+    Opens one where none is open. A higher severity than ever escalates it. A newer window, or the last one with
+    revised findings, replaces title and findings. A window that a resolved incident has counted opens no other one.
+    """
+    found = _Sighting(severity, json_safe(title), json_safe(list(findings)), window, as_utc(at, "at"))
+    _lock(connection, model)
+    incident = _open_incident(connection, model, cause)
+    if incident is not None:
+        return _count_in(connection, incident, found)
+    counted = _resolved_after(connection, model, cause, window)
+    if counted is not None:
+        return IncidentChange(counted.incident_id, IncidentChangeKind.UNCHANGED, Severity(counted.severity))
+    return _open(connection, model, cause, found)
+
+
+def resolve_incidents(
+    connection: Connection, *, model: str, causes_still_open: Collection[str], window: Window, at: datetime
+) -> list[int]:
+    """Resolves the model's open incidents whose cause ``window`` no longer found; returns their ids.
+
+    Only a window newer than the last that found the cause resolves it. No data is no recovery: name in
+    ``causes_still_open`` also the causes that ``window`` could not evaluate.
+    """
+    _lock(connection, model)
+    resolved = connection.execute(
+        update(incidents)
+        .where(
+            incidents.c.model == model,
+            _is_open(),
+            incidents.c.cause.not_in(list(causes_still_open)),
+            incidents.c.last_window_end < window.end,
+        )
+        .values(status=IncidentStatus.RESOLVED.value, resolved_at=as_utc(at, "at"), updated_at=as_utc(at, "at"))
+        .returning(incidents.c.incident_id)
+    )
+    return sorted(resolved.scalars())
+
+
+def open_incidents(connection: Connection, model: str | None = None) -> tuple[Incident, ...]:
+    """The open incidents, of one model or of all, the most severe first, then the longest open."""
+    query = select(incidents).where(_is_open()).order_by(incidents.c.opened_at, incidents.c.incident_id)
+    if model is not None:
+        query = query.where(incidents.c.model == model)
+    found = [_incident(row) for row in connection.execute(query)]
+    return tuple(sorted(found, key=lambda incident: -incident.severity.rank))
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """What one window found of a cause."""
+
+    severity: Severity
+    title: str
+    findings: list[Any]
+    window: Window
+    at: datetime
+
+
+def _lock(connection: Connection, model: str) -> None:
+    """One writer of a model's incidents at a time, until the transaction ends: two runs must not open one twice."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"driftline.incidents/{model}", 0))))
+
+
+def _open_incident(connection: Connection, model: str, cause: str) -> Row[Any] | None:
+    query = select(incidents).where(incidents.c.model == model, incidents.c.cause == cause, _is_open())
+    return connection.execute(query).one_or_none()
+
+
+def _resolved_after(connection: Connection, model: str, cause: str, window: Window) -> Row[Any] | None:
+    """The latest resolved incident, where it has counted ``window`` or a newer one."""
+    query = (
+        select(incidents)
+        .where(incidents.c.model == model, incidents.c.cause == cause, incidents.c.last_window_end >= window.end)
+        .order_by(incidents.c.incident_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def _open(connection: Connection, model: str, cause: str, found: _Sighting) -> IncidentChange:
+    incident_id = connection.execute(
+        insert(incidents)
+        .values(
+            model=model,
+            cause=cause,
+            status=IncidentStatus.OPEN.value,
+            severity=found.severity.value,
+            title=found.title,
+            findings=found.findings,
+            opened_at=found.at,
+            updated_at=found.at,
+            first_window_end=found.window.end,
+            last_window_end=found.window.end,
+        )
+        .returning(incidents.c.incident_id)
+    ).scalar_one()
+    return IncidentChange(incident_id, IncidentChangeKind.OPENED, found.severity)
+
+
+def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> IncidentChange:
+    change = _kind_of_change(incident, found)
+    highest = max(Severity(incident.severity), found.severity, key=lambda severity: severity.rank)
+    values: dict[str, Any] = {"severity": highest.value, "updated_at": found.at}
+    if found.window.end >= incident.last_window_end:
+        values |= {"title": found.title, "findings": found.findings, "last_window_end": found.window.end}
+    if change is not IncidentChangeKind.UNCHANGED:
+        connection.execute(update(incidents).where(incidents.c.incident_id == incident.incident_id).values(**values))
+    return IncidentChange(incident.incident_id, change, highest)
+
+
+def _kind_of_change(incident: Row[Any], found: _Sighting) -> IncidentChangeKind:
+    if found.severity.rank > Severity(incident.severity).rank:
+        return IncidentChangeKind.ESCALATED
+    is_revision = found.window.end == incident.last_window_end and found.findings != incident.findings
+    if found.window.end > incident.last_window_end or is_revision:
+        return IncidentChangeKind.UPDATED
+    return IncidentChangeKind.UNCHANGED
+
+
+def _is_open() -> ColumnElement[bool]:
+    return incidents.c.status != IncidentStatus.RESOLVED.value
+
+
+def _incident(row: Row[Any]) -> Incident:
+    values = dict(row._mapping)
+    values |= {"status": IncidentStatus(row.status), "severity": Severity(row.severity)}
+    return Incident(**{**values, "findings": tuple(row.findings)})

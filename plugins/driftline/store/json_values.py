@@ -1,0 +1,28 @@
+"""Values as JSONB takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def json_safe(value: Any) -> Any:
+    """``value`` as JSONB takes it: NaN and infinities as text, NUL and lone surrogates replaced."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {_text(str(key)): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    return value
+
+
+def _text(text: str) -> str:
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_refused(char) else char for char in text)
+
+
+def _is_refused(char: str) -> bool:
+    return char == "\x00" or "\ud800" <= char <= "\udfff"

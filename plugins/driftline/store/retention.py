@@ -1,0 +1,55 @@
+"""What is kept for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, delete, text
+
+from driftline.store.engine import store_transaction
+from driftline.store.tables import SCHEMA, decisions, findings, reports, slices, windows
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long profiles (and the pages made of them), and findings with their decisions, are kept."""
+
+    profiles: timedelta
+    findings: timedelta
+
+
+def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[str, int]:
+    """Drops what is older; returns what was dropped: rows by table, and whole partitions of profiles.
+
+    Baselines keep their merged profiles, so windows can be compared with an old baseline for ever. A dropped slice
+    that is asked for again is counted again from the log.
+    """
+    profiles_before, findings_before = now - retention.profiles, now - retention.findings
+    dropped: dict[str, int] = {}
+    with store_transaction(engine) as connection:
+        last_start, partitions = _drop_partitions(connection, profiles_before)
+        dropped["profile_partitions"] = partitions
+        dropped["slices"] = connection.execute(delete(slices).where(slices.c.slice_start < last_start)).rowcount
+        dropped["reports"] = connection.execute(delete(reports).where(reports.c.window_end < profiles_before)).rowcount
+        for table in (findings, decisions, windows):
+            expired = delete(table).where(table.c.window_end < findings_before)
+            dropped[table.name] = connection.execute(expired).rowcount
+    return dropped
+
+
+def _drop_partitions(connection: Connection, before: datetime) -> tuple[datetime, int]:
+    """Drops the months that lie wholly before ``before``; returns where the kept ones begin."""
+    month = before.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    names = connection.execute(
+        text(
+            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
+            "WHERE inhparent = 'driftline.profiles'::regclass AND child.relname < :first_kept"
+        ),
+        {"first_kept": f"profiles_{month:%Y_%m}"},
+    ).scalars()
+    expired = list(names)
+    for name in expired:
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.execute(text(f"DROP TABLE {SCHEMA}.{quoted}"))
+    return month, len(expired)
