@@ -10,13 +10,12 @@ import argparse
 import fcntl
 import shutil
 import signal
-import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+
+from rich.console import Console
 
 from driftline.config.loader import load_models
 from driftline.errors import DriftlineError
@@ -24,11 +23,9 @@ from driftline.local.airflow import LocalAirflow
 from driftline.local.errors import LocalSetupError
 from driftline.local.ports import is_free
 from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_postgres_url
-from rich.console import Console
-
 from include.demo.monitors import wait_for_monitors
 from include.demo.progress import Progress
-from include.demo.stack import AIRFLOW_PORT_VARIABLE, Stack
+from include.demo.stack import Stack
 from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary
 
 INTERRUPTED = 130
@@ -59,18 +56,20 @@ def up(stack: Stack, console: Console) -> None:
     """Set up and start what is not there, and show the monitors at work."""
     with _alone(stack):
         progress = Progress(console, STEPS)
-        _refuse_bad_port(stack)
+        models = sorted(load_models(stack.root / "include" / "models"))
         with progress.step("Postgres"):
             urls = stack.start_postgres()
         with progress.step("Receiver of alerts"):
             _start_receiver(stack)
         airflow = stack.airflow(urls)
+        if not airflow.is_running:
+            airflow.require_port()
         starting = _Starting(airflow)
         environment_file = stack.write_environment_file(airflow)
         _prepare_log(stack, urls, progress)
         with progress.step("Driftline's tables"):
             stack.driftline(airflow, "migrate")
-        _build_baselines(stack, airflow, urls, progress)
+        _build_baselines(stack, airflow, urls, models, progress)
         with progress.step(f"First window of {MODEL}"):
             end = _last_closed_window(datetime.now(UTC))
             stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
@@ -79,7 +78,7 @@ def up(stack: Stack, console: Console) -> None:
             starting.finish()
             airflow.wait_until_healthy(tell=tell)
         with progress.step("Monitors in Airflow") as tell:
-            runs = wait_for_monitors(airflow, tell)
+            runs = wait_for_monitors(airflow, models, tell)
         with progress.step("The year so far") as tell:
             _look_back(stack, airflow, urls, tell)
         show_summary(console, stack, airflow, urls, runs, environment_file, progress.seconds)
@@ -87,9 +86,8 @@ def up(stack: Stack, console: Console) -> None:
 
 def stop(stack: Stack, console: Console) -> None:
     """End everything that was started."""
-    with _alone(stack):
-        with console.status("Stopping"):
-            stopped = stack.stop()
+    with _alone(stack), console.status("Stopping"):
+        stopped = stack.stop()
     console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.", highlight=False)
     if stopped:
         console.print("`make demo` resumes; `make clean` removes all state.", highlight=False)
@@ -152,13 +150,8 @@ class _Starting:
     def _run(self) -> None:
         try:
             self._airflow.start()
-        except Exception as error:  # noqa: BLE001 - raised again in the main thread
+        except Exception as error:
             self._failure = error
-
-
-def _refuse_bad_port(stack: Stack) -> None:
-    if "airflow" in stack.running():
-        return
 
 
 def _start_receiver(stack: Stack) -> None:
@@ -182,9 +175,9 @@ def _prepare_log(stack: Stack, urls: Urls, progress: Progress) -> None:
         stack.feed(urls).start()
 
 
-def _build_baselines(stack: Stack, airflow: LocalAirflow, urls: Urls, progress: Progress) -> None:
+def _build_baselines(stack: Stack, airflow: LocalAirflow, urls: Urls, models: list[str], progress: Progress) -> None:
     with progress.step("Baselines") as tell:
-        for model in load_models(stack.root / "include" / "models"):
+        for model in models:
             if not has_baseline(urls.store, model):
                 tell(model)
                 stack.driftline(airflow, "baseline", "build", model)

@@ -79,7 +79,15 @@ class Stack:
     @property
     def receiver_url(self) -> str:
         """The page that shows which alerts arrived."""
-        return f"http://127.0.0.1:{self._port('receiver', RECEIVER_PORT)}/"
+        return f"http://127.0.0.1:{self.receiver_port}/"
+
+    @property
+    def receiver_port(self) -> int:
+        """8090 where it was free at first, else another, which is kept."""
+        ports = self._ports()
+        if "receiver" not in ports:
+            self._remember_port("receiver", first_free_port(RECEIVER_PORT))
+        return self._ports()["receiver"]
 
     @property
     def has_own_slack(self) -> bool:
@@ -87,9 +95,8 @@ class Stack:
 
     def receiver(self) -> BackgroundProcess:
         """The program that takes alerts as Slack would."""
-        port = str(self._port("receiver", RECEIVER_PORT))
-        module = ("-m", "driftline.local.slack_receiver", "--port", port, "--log", str(self.state / "alerts.jsonl"))
-        return self._program("slack-receiver", module, {})
+        module = ("-m", "driftline.local.slack_receiver", "--port", str(self.receiver_port))
+        return self._program("slack-receiver", (*module, "--log", str(self.state / "alerts.jsonl")), {})
 
     def feed(self, urls: Urls) -> BackgroundProcess:
         """The program that goes on logging predictions and labels."""
@@ -122,7 +129,9 @@ class Stack:
         """A file for `source`, after which `driftline` and `airflow` work on the demo; readable by its owner only."""
         ours = {name: value for name, value in airflow.variables.items() if os.environ.get(name) != value}
         path = self.state / "env"
-        write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(ours.items())))
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+        write_private(path, "\n".join(lines) + "\n")
         return path
 
     def running(self) -> dict[str, bool]:
@@ -155,12 +164,6 @@ class Stack:
             raise LocalSetupError(f"{AIRFLOW_PORT_VARIABLE} is {given!r}; it must be a port from 1024 to 65535.")
         self._remember_port("airflow", int(given))
         return int(given)
-
-    def _port(self, name: str, preferred: int) -> int:
-        ports = self._ports()
-        if name not in ports:
-            self._remember_port(name, first_free_port(preferred))
-        return self._ports()[name]
 
     def forget_receiver_port(self) -> None:
         """Let another port be chosen: somebody has taken the one we had."""

@@ -50,4 +50,6 @@ def send_to_slack(connection_id: str, message: Mapping[str, Any]) -> None:
     from driftline.alerts import AlertMessage, slack_payload
 
     payload = slack_payload(AlertMessage.from_json(message))
-    SlackWebhookHook(slack_webhook_conn_id=connection_id).send(text=payload["text"], blocks=payload["blocks"])
+    SlackWebhookHook(slack_webhook_conn_id=connection_id, timeout=10).send(
+        text=payload["text"], blocks=payload["blocks"]
+    )

@@ -1,6 +1,7 @@
 """Drift: has the distribution of a feature moved, beyond chance and by enough to matter?"""
 
 from driftline.drift.as_findings import findings_of
+from driftline.drift.calibrate import build_calibration
 from driftline.drift.calibration import Calibration
 from driftline.drift.cell_tests import (
     ChiSquareTest,
@@ -36,5 +37,6 @@ __all__ = [
     "ReportFormat",
     "TotalVariation",
     "WassersteinDistance",
+    "build_calibration",
     "findings_of",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from driftline.drift.measurement import Evidence
+from driftline.drift.pairs import Pair
+from driftline.drift.season import Season
 from driftline.errors import InputError
 
 FORMAT = 1
@@ -46,11 +49,14 @@ class FeatureCalibration:
     ----------
     tables:
         By test.
+    season:
+        How its distribution goes with the hours of the week.
     overdispersion:
         Variance between the baseline's windows over what chance gives at their size: 1 is pure chance.
     """
 
     tables: Mapping[str, NullTable]
+    season: Season
     overdispersion: float = 1.0
 
 
@@ -83,6 +89,11 @@ class Calibration:
     def is_calibrated(self) -> bool:
         return bool(self.features)
 
+    @property
+    def has_season(self) -> bool:
+        """Whether any feature goes with the hour of the week."""
+        return any(feature.season.harmonics for feature in self.features.values())
+
     def evidence(self, feature_name: str, test: str, statistic: float, size: int) -> Evidence | None:
         """What ``statistic`` of a window with ``size`` rows is worth; ``None`` where this was not calibrated."""
         feature = self.features.get(feature_name)
@@ -97,6 +108,15 @@ class Calibration:
             is_evident=statistic >= critical and statistic > 0,
             source="calibrated",
         )
+
+    def in_season(self, feature_name: str, pair: Pair, slices: Sequence[datetime]) -> Pair:
+        """The pair with what the baseline leads to expect in the hours ``slices``."""
+        feature = self.features.get(feature_name)
+        if feature is None or not feature.season.harmonics or not slices:
+            return pair
+        if feature.season.group_starts[-1] >= pair.expected.size:
+            return pair
+        return replace(pair, expected=feature.season.expected(pair.expected, slices))
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-serializable objects."""
@@ -137,4 +157,14 @@ def _feature_from_json(entry: Mapping[str, Any]) -> FeatureCalibration:
         test: NullTable(**{name: tuple(values) for name, values in table.items()})
         for test, table in entry["tables"].items()
     }
-    return FeatureCalibration(tables=tables, overdispersion=entry["overdispersion"])
+    season = entry["season"]
+    return FeatureCalibration(
+        tables=tables,
+        season=Season(
+            group_starts=tuple(season["group_starts"]),
+            harmonics=tuple(season["harmonics"]),
+            centre=tuple(season["centre"]),
+            coefficients=tuple(tuple(row) for row in season["coefficients"]),
+        ),
+        overdispersion=entry["overdispersion"],
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from driftline.drift.calibration import Calibration
@@ -18,6 +19,7 @@ from driftline.drift.thresholds import DriftThresholds
 from driftline.drift.verdict import DriftVerdict
 from driftline.errors import InputError
 from driftline.profiles import Profile
+from driftline.windows import Window
 
 MAXIMUM_EXACT_ROWS = 20_000
 """Two columns of data frames with more rows together are compared in the reference's 1,000 quantile cells."""
@@ -60,16 +62,43 @@ class DriftDetector:
         makers = {name: _lazily(_pair_of_columns, reference_df, current_df, name) for name in names}
         return self._verdict(makers, notes)
 
-    def detect_profile_drift(self, reference: Mapping[str, Profile], current: Mapping[str, Profile]) -> DriftVerdict:
-        """Compares profiles by feature; a feature that one side lacks is ``not_evaluated``."""
+    def detect_profile_drift(
+        self, reference: Mapping[str, Profile], current: Mapping[str, Profile], *, window: Window | None = None
+    ) -> DriftVerdict:
+        """Compares profiles by feature; a feature that one side lacks is ``not_evaluated``.
+
+        Parameters
+        ----------
+        reference, current
+            Profiles by feature, counted in the same binnings.
+        window
+            When `current` was: with a calibration, the reference is taken as it is at these hours of the week.
+        """
         names = list(dict.fromkeys([*reference, *current]))
-        return self._verdict({name: _lazily(_pair_of_mappings, reference, current, name) for name in names}, [])
+        slices = window.slices if window is not None else ()
+        makers = {name: _lazily(self._pair_in_season, reference, current, name, slices) for name in names}
+        return self._verdict(makers, self._season_notes(window))
 
     def generate_drift_report(
         self, verdict: DriftVerdict, title: str = "Drift report", format: ReportFormat = ReportFormat.TEXT
     ) -> str:
         """The verdict for people: findings by severity, what moved, what to do; HTML is one self-contained page."""
         return render_drift_report(verdict, title, ReportFormat(format))
+
+    def _pair_in_season(
+        self,
+        reference: Mapping[str, Profile],
+        current: Mapping[str, Profile],
+        name: str,
+        slices: Sequence[datetime],
+    ) -> Pair:
+        pair = _pair_of_mappings(reference, current, name)
+        return pair if self.calibration is None else self.calibration.in_season(name, pair, slices)
+
+    def _season_notes(self, window: Window | None) -> list[str]:
+        if window is None and self.calibration is not None and self.calibration.has_season:
+            return ["The window's hours were not given: what the hour of the week explains is not taken off."]
+        return []
 
     def _verdict(self, makers: Mapping[str, Callable[[], Pair]], notes: list[str]) -> DriftVerdict:
         pairs: dict[str, Pair] = {}

@@ -202,14 +202,14 @@ def categorical_pair(reference_data: ColumnData, current_data: ColumnData) -> Ca
     )
 
 
-def group_ends(counts: Counts) -> NDArray[np.intp]:
-    """Last cell of each of `GROUPS` groups of about equal mass; a cell that holds a group's mass is a group alone."""
+def group_ends(counts: Counts | Floats, groups: int = GROUPS) -> NDArray[np.intp]:
+    """Last cell of each of ``groups`` groups of about equal mass; a cell that holds a group's mass is a group alone."""
     cumulative = np.cumsum(counts)
     total = cumulative[-1] if cumulative.size else 0
     if total == 0:
         return np.array([counts.size - 1])
-    cuts = np.searchsorted(cumulative, np.arange(1, GROUPS) * (total / GROUPS))
-    heavy = np.flatnonzero(counts * GROUPS >= total)
+    cuts = np.searchsorted(cumulative, np.arange(1, groups) * (total / groups))
+    heavy = np.flatnonzero(counts * groups >= total)
     ends = np.unique(np.concatenate([cuts, heavy, heavy - 1, [counts.size - 1]]))
     return ends[ends >= 0]
 

@@ -69,6 +69,11 @@ class AirflowSettings:
 
     def variables(self) -> dict[str, str]:
         """The environment of every process of this Airflow."""
+        # Another Airflow's settings in our environment must not leak into this one.
+        return {**inherited_environment("AIRFLOW_"), **self.own_variables(), **self.environment}
+
+    def own_variables(self) -> dict[str, str]:
+        """What in that environment is not inherited."""
         kept = SecretFile(self.home / "secrets.json")
         airflow = {
             "CORE__EXECUTOR": "LocalExecutor",
@@ -94,15 +99,12 @@ class AirflowSettings:
         if self.slack_connection is not None:
             connections["SLACK_ALERTS"] = self.slack_connection
         return {
-            # Another Airflow's settings in our environment must not leak into this one.
-            **inherited_environment("AIRFLOW_", "AIRFLOW__"),
             **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
             **{f"AIRFLOW_CONN_{name}": uri for name, uri in connections.items()},
             "AIRFLOW_HOME": str(self.home),
             "PYTHONPATH": ":".join(map(str, self.python_path)),
             "PYTHONUNBUFFERED": "1",
             "SCARF_ANALYTICS": "false",
-            **self.environment,
         }
 
     @property
@@ -143,14 +145,16 @@ class LocalAirflow:
         LocalSetupError
             When the port is another program's, or the metadata cannot be set up.
         """
-        if self.is_running:
+        if self.is_running and self._mark("started").is_current(self._own_settings()):
             return
-        self._refuse_taken_port()
+        self.stop()
+        self.require_port()
         login = self.login
         write_private(self._settings.password_file, json.dumps({login.user: login.password}))
         self._migrate()
         for process in self._processes():
             process.start()
+        self._mark("started").set(self._own_settings())
 
     def stop(self) -> None:
         """End all components; running tasks are ended too, and retried after the next start."""
@@ -233,7 +237,14 @@ class LocalAirflow:
             for name, arguments in COMPONENTS.items()
         ]
 
-    def _refuse_taken_port(self) -> None:
+    def require_port(self) -> None:
+        """Say at once when the port is taken.
+
+        Raises
+        ------
+        LocalSetupError
+            Naming who has it, and how to choose another.
+        """
         port = self._settings.port
         api_server = self._processes()[0]
         if not api_server.is_running and not is_free(port):
@@ -244,11 +255,16 @@ class LocalAirflow:
 
     def _migrate(self) -> None:
         """Skipped where this version of Airflow has migrated this database before: it takes seconds even then."""
-        mark = self._settings.home / "migrated"
-        state = hashlib.sha256(f"{version('apache-airflow')} {self._settings.metadata_url}".encode()).hexdigest()
-        if not mark.exists() or mark.read_text() != state:
+        mark, state = self._mark("migrated"), f"{version('apache-airflow')} {self._settings.metadata_url}"
+        if not mark.is_current(state):
             self.cli("db", "migrate")
-            mark.write_text(state)
+            mark.set(state)
+
+    def _own_settings(self) -> str:
+        return json.dumps([self._settings.own_variables(), dict(self._settings.environment)], sort_keys=True)
+
+    def _mark(self, name: str) -> _Mark:
+        return _Mark(self._settings.home / name)
 
     def _refuse_dead(self) -> None:
         for process in self._processes():
@@ -266,6 +282,23 @@ class LocalAirflow:
         name = f"airflow-{awaited.replace('_', '-')}"
         process = next((process for process in self._processes() if process.name == name), self._processes()[0])
         return f"The end of {process.log}:\n{process.end_of_log()}"
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A file that says for which state something was last done; it holds a digest, since the state has secrets."""
+
+    path: Path
+
+    def is_current(self, state: str) -> bool:
+        return self.path.exists() and self.path.read_text() == self._digest(state)
+
+    def set(self, state: str) -> None:
+        write_private(self.path, self._digest(state))
+
+    @staticmethod
+    def _digest(state: str) -> str:
+        return hashlib.sha256(state.encode()).hexdigest()
 
 
 def _request(method: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Any:

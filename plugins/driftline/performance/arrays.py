@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.errors import InputError
+from driftline.predictions.arrays import column_of, nulls_of, numbers_of, require_same_length, scores_of
 from driftline.profiles import BinaryOutcomeProfile, NumericBinning, RegressionOutcomeProfile, pooled_binning
 
 
@@ -31,10 +32,10 @@ def binary_outcomes(
     InputError
         On different lengths, more than two classes, or classes of different kinds.
     """
-    labels, predicted = _column(y_true, "y_true"), _column(y_pred, "y_pred")
-    scores = None if y_pred_proba is None else _scores(y_pred_proba)
-    _require_same_length(y_true=labels, y_pred=predicted, y_pred_proba=scores)
-    known = ~(_nulls(labels) | _nulls(predicted))
+    labels, predicted = column_of(y_true, "y_true"), column_of(y_pred, "y_pred")
+    scores = None if y_pred_proba is None else scores_of(y_pred_proba, "y_pred_proba")
+    require_same_length(y_true=labels, y_pred=predicted, y_pred_proba=scores)
+    known = ~(nulls_of(labels) | nulls_of(predicted))
     labels, predicted = labels[known], predicted[known]
     scores = None if scores is None else scores[known]
     _require_two_classes(labels, predicted, positive_label)
@@ -55,53 +56,11 @@ def regression_outcomes(y_true: Any, y_pred: Any) -> RegressionOutcomeProfile:
     InputError
         On different lengths or values that are no numbers.
     """
-    labels, predicted = _numbers(y_true, "y_true"), _numbers(y_pred, "y_pred")
-    _require_same_length(y_true=labels, y_pred=predicted, y_pred_proba=None)
+    labels, predicted = numbers_of(y_true, "y_true"), numbers_of(y_pred, "y_pred")
+    require_same_length(y_true=labels, y_pred=predicted)
     with np.errstate(invalid="ignore", over="ignore"):
         errors = predicted - labels
     return RegressionOutcomeProfile.of(labels, predicted, pooled_binning([errors]))
-
-
-def _column(values: Any, name: str) -> NDArray[np.object_]:
-    column = np.asarray(values, dtype=object)
-    if column.ndim != 1:
-        raise InputError(f"{name} has {column.ndim} dimensions; give one value per row.")
-    return column
-
-
-def _numbers(values: Any, name: str) -> NDArray[np.float64]:
-    column = _column(values, name)
-    try:
-        return np.where(_nulls(column), np.nan, column).astype(np.float64)
-    except (TypeError, ValueError):
-        odd = next(value for value in column if not isinstance(value, (int, float, np.number)) and value is not None)
-        raise InputError(f"{name} holds {odd!r}, which is not a number; a regression needs numbers.") from None
-
-
-def _scores(values: Any) -> NDArray[np.float64]:
-    table = np.asarray(values)
-    if table.ndim == 2 and table.shape[1] == 2:
-        table = table[:, 1]
-    return _numbers(table, "y_pred_proba")
-
-
-def _nulls(column: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """None, NaN, NaT and pandas' NA: what is null, or is not equal to itself."""
-    return np.array([_is_null(value) for value in column], dtype=np.bool_)
-
-
-def _is_null(value: Any) -> bool:
-    if value is None:
-        return True
-    equals_itself = value == value  # noqa: PLR0124 - what tells a null from a value
-    return not isinstance(equals_itself, (bool, np.bool_)) or not equals_itself
-
-
-def _require_same_length(**columns: NDArray[Any] | None) -> None:
-    sizes = {name: column.size for name, column in columns.items() if column is not None}
-    if len(set(sizes.values())) > 1:
-        shown = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        raise InputError(f"The columns have different numbers of rows: {shown}. Give one value of each per row.")
 
 
 def _require_two_classes(labels: NDArray[np.object_], predicted: NDArray[np.object_], positive_label: Any) -> None:

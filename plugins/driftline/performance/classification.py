@@ -41,7 +41,7 @@ def binary_metrics(profile: BinaryOutcomeProfile, confidence: float = 0.95) -> d
     -----
     The first five, log loss and Brier equal scikit-learn's on the rows. ROC-AUC and PR-AUC treat scores of one cell
     as tied (`driftline.performance.roc_auc_error_bound`). Intervals: Wilson's for shares, the normal one for means,
-    DeLong's for ROC-AUC, the binomial one for PR-AUC.
+    DeLong's for ROC-AUC, an influence function's for PR-AUC.
     """
     metrics = (
         *_confusion_metrics(profile, confidence),

@@ -9,7 +9,8 @@ References
 .. [3] Newcombe (2006), "Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2",
    Statistics in Medicine 25, method 5.
 .. [4] Boyd, Eng, Page (2013), "Area under the precision-recall curve: point estimates and confidence intervals",
-   ECML PKDD (the binomial interval on the positives, here Wilson's).
+   ECML PKDD (the logit scale; the binomial interval on the positives where the sample shows no variance).
+.. [5] Hampel (1974), "The influence curve and its role in robust estimation", JASA 69.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.performance.intervals import Interval, critical_value, wilson_interval
 from driftline.performance.metric import Metric, undefined
 from driftline.profiles import BinaryOutcomeProfile
+
+Floats = NDArray[np.float64]
 
 
 def roc_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
@@ -53,18 +57,21 @@ def roc_auc_error_bound(profile: BinaryOutcomeProfile) -> float:
 
 
 def pr_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
-    """Average precision: precision at each cell's threshold, weighted by the recall won there; interval by [4]_."""
+    """Average precision: precision at each cell's threshold, weighted by the recall won there.
+
+    The interval is the normal one on the logit scale [4]_, its variance that of the area's influence function [5]_,
+    so that few negatives widen it as few positives do.
+    """
     positives, negatives = int(profile.positives.sum()), int(profile.negatives.sum())
     if positives == 0:
         reason = _one_class(positives, negatives, profile)
         return undefined("pr_auc", reason, positives + negatives)
-    hits = np.cumsum(profile.positives[::-1])
-    flagged = np.cumsum((profile.positives + profile.negatives)[::-1])
-    gained = profile.positives[::-1]
-    reached = gained > 0
-    area = float(np.sum(gained[reached] / positives * (hits[reached] / flagged[reached])))
-    area = min(area, 1.0)
-    return Metric("pr_auc", area, *wilson_interval(area, positives, confidence), size=positives + negatives)
+    area, variance = _average_precision_and_variance(profile)
+    if 0 < area < 1 and variance > 0:
+        interval = _logit_interval(area, variance, confidence)
+    else:
+        interval = wilson_interval(area, positives, confidence)
+    return Metric("pr_auc", area, *interval, size=positives + negatives)
 
 
 def _one_class(positives: int, negatives: int, profile: BinaryOutcomeProfile) -> str:
@@ -88,6 +95,39 @@ def _area_and_variance(profile: BinaryOutcomeProfile) -> tuple[float, float]:
     positive_part = float(np.sum(positives * np.square(negatives_beaten - area))) / (total_positives - 1)
     negative_part = float(np.sum(negatives * np.square(positives_above - area))) / (total_negatives - 1)
     return area, positive_part / total_positives + negative_part / total_negatives
+
+
+def _average_precision_and_variance(profile: BinaryOutcomeProfile) -> tuple[float, float]:
+    """With thresholds falling from the highest cell: ``weight`` is the recall won at each."""
+    positives = profile.positives[::-1].astype(np.float64)
+    negatives = profile.negatives[::-1].astype(np.float64)
+    total_positives, total_negatives = float(positives.sum()), float(negatives.sum())
+    rows = total_positives + total_negatives
+    base_rate = total_positives / rows
+    weight = positives / total_positives
+    recall = np.cumsum(weight)
+    fallout = np.cumsum(negatives) / max(total_negatives, 1.0)
+    flagged = base_rate * recall + (1 - base_rate) * fallout
+    scale = np.divide(weight, np.square(flagged), out=np.zeros_like(weight), where=weight > 0)
+    precision = np.divide(base_rate * recall, flagged, out=np.zeros_like(recall), where=flagged > 0)
+    area = min(float(np.sum(weight * precision)), 1.0)
+    if total_negatives == 0:
+        return area, 0.0
+    by_recall = base_rate * (1 - base_rate) * fallout * scale
+    by_fallout = -base_rate * (1 - base_rate) * recall * scale
+    of_positives = precision - area + _suffix_sums(by_recall) - float(np.sum(by_recall * recall))
+    of_negatives = _suffix_sums(by_fallout) - float(np.sum(by_fallout * fallout))
+    by_base_rate = float(np.sum(recall * fallout * scale))
+    variance = (
+        float(np.sum(weight * np.square(of_positives))) / total_positives
+        + float(np.sum(negatives * np.square(of_negatives))) / total_negatives**2
+        + by_base_rate**2 * base_rate * (1 - base_rate) / rows
+    )
+    return area, variance
+
+
+def _suffix_sums(values: Floats) -> Floats:
+    return np.cumsum(values[::-1])[::-1]
 
 
 def _logit_interval(area: float, variance: float, confidence: float) -> Interval:

@@ -22,6 +22,9 @@ NUMBER_TESTS = ("constant_output", "regression_range", "outliers", "null_share")
 
 P = TypeVar("P", NumericProfile, CategoricalProfile)
 
+Sides = tuple[Mapping[str, Profile], Mapping[str, Profile]]
+"""The baseline's and the window's profiles by subject."""
+
 
 def prediction_findings(
     reference: Mapping[str, Profile],
@@ -62,27 +65,12 @@ def prediction_findings(
         One per subject and test, ``not_evaluated`` with the reason where a subject is missing on one side; none for a
         subject that is missing on both (``prediction`` excepted).
     """
+    sides = (reference, current)
     candidates = [
-        *_prediction(reference, current, task, positive_level, thresholds),
-        *_optional(
-            NumericProfile, "score", SCORE_TESTS, reference, current, lambda pair: score_candidates(pair, thresholds)
-        ),
-        *_optional(
-            NumericProfile,
-            "latency",
-            ("latency_p95",),
-            reference,
-            current,
-            lambda pair: [latency_p95(pair, thresholds)],
-        ),
-        *_optional(
-            CategoricalProfile,
-            "error",
-            ("error_rate",),
-            reference,
-            current,
-            lambda pair: [error_rate(pair, thresholds)],
-        ),
+        *_prediction(sides, task, positive_level, thresholds),
+        *_optional(NumericProfile, "score", SCORE_TESTS, sides, lambda pair: score_candidates(pair, thresholds)),
+        *_optional(NumericProfile, "latency", ("latency_p95",), sides, lambda pair: [latency_p95(pair, thresholds)]),
+        *_optional(CategoricalProfile, "error", ("error_rate",), sides, lambda pair: [error_rate(pair, thresholds)]),
     ]
     return judge(
         candidates,
@@ -94,39 +82,26 @@ def prediction_findings(
 
 
 def _prediction(
-    reference: Mapping[str, Profile],
-    current: Mapping[str, Profile],
-    task: PredictionTask,
-    positive_level: str | None,
-    thresholds: PredictionThresholds,
+    sides: Sides, task: PredictionTask, positive_level: str | None, thresholds: PredictionThresholds
 ) -> list[Candidate]:
     if task is PredictionTask.REGRESSION:
-        return _tested(
-            pair_of(NumericProfile, "prediction", reference, current),
-            "prediction",
-            NUMBER_TESTS,
-            lambda pair: _number_candidates(pair, thresholds),
-        )
-    tests = CLASS_TESTS if positive_level is not None else tuple(t for t in CLASS_TESTS if t != "positive_rate_spike")
-    return _tested(
-        pair_of(CategoricalProfile, "prediction", reference, current),
-        "prediction",
-        tests,
-        lambda pair: class_candidates(pair, positive_level, thresholds),
-    )
+        numbers = pair_of(NumericProfile, "prediction", *sides)
+        return _tested(numbers, "prediction", NUMBER_TESTS, lambda pair: _number_candidates(pair, thresholds))
+    classes = pair_of(CategoricalProfile, "prediction", *sides)
+    tests = tuple(test for test in CLASS_TESTS if positive_level is not None or test != "positive_rate_spike")
+    return _tested(classes, "prediction", tests, lambda pair: class_candidates(pair, positive_level, thresholds))
 
 
 def _optional(
     kind: type[P],
     subject: str,
     tests: tuple[str, ...],
-    reference: Mapping[str, Profile],
-    current: Mapping[str, Profile],
+    sides: Sides,
     candidates: Callable[[Pair[P]], list[Candidate]],
 ) -> list[Candidate]:
-    if subject not in reference and subject not in current:
+    if not any(subject in side for side in sides):
         return []
-    return _tested(pair_of(kind, subject, reference, current), subject, tests, candidates)
+    return _tested(pair_of(kind, subject, *sides), subject, tests, candidates)
 
 
 def _tested(

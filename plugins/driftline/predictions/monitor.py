@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.errors import InputError
 from driftline.findings import Finding
+from driftline.predictions.arrays import column_of, is_null, numbers_of, require_same_length, scores_of
 from driftline.predictions.cells import change_within
 from driftline.predictions.checks import prediction_findings
 from driftline.predictions.scores import SURE, UNSURE, mean_entropy
@@ -95,14 +95,13 @@ class PredictionDistributionMonitor:
         outputs = self._outputs(predictions, probabilities)
         numbers = outputs.numbers
         profile = None if numbers is None else NumericProfile.of(numbers, NumericBinning.from_values(numbers))
-        rows = len(outputs)
         if self.task is PredictionTask.REGRESSION:
             finite = 0 if profile is None else profile.finite
-            return PredictionDistribution(rows=rows, missing=rows - finite, **_described(profile))
+            return PredictionDistribution(rows=outputs.rows, missing=outputs.rows - finite, **_described(profile))
         present = outputs.classes.total()
         return PredictionDistribution(
-            rows=rows,
-            missing=rows - present,
+            rows=outputs.rows,
+            missing=outputs.rows - present,
             class_shares={level: count / present for level, count in outputs.classes.most_common()},
             **_described(profile),
             **_confidence(profile),
@@ -145,16 +144,14 @@ class PredictionDistributionMonitor:
         )
 
     def _outputs(self, predictions: Any, probabilities: Any | None) -> _Outputs:
-        column = np.asarray(predictions, dtype=object)
-        scores = None if probabilities is None else _scores(probabilities)
-        if column.ndim != 1:
-            raise InputError(f"predictions has {column.ndim} dimensions; give one value per row.")
-        if scores is not None and scores.size != column.size:
-            raise InputError(f"There are {column.size} predictions and {scores.size} probabilities; give one per row.")
         if self.task is PredictionTask.REGRESSION:
-            return _Outputs(Counter(), int(column.size), _numbers(column, "predictions"))
+            numbers = numbers_of(predictions, "predictions")
+            return _Outputs(Counter(), numbers.size, numbers)
+        column = column_of(predictions, "predictions")
+        scores = None if probabilities is None else scores_of(probabilities, "probabilities")
+        require_same_length(predictions=column, probabilities=scores)
         levels = [level for value in column if (level := _level(value)) is not None]
-        return _Outputs(Counter(levels), int(column.size), scores)
+        return _Outputs(Counter(levels), column.size, scores)
 
 
 @dataclass(frozen=True)
@@ -164,9 +161,6 @@ class _Outputs:
     classes: Counter[str]
     rows: int
     numbers: NDArray[np.float64] | None
-
-    def __len__(self) -> int:
-        return self.rows
 
 
 def _profiles(outputs: _Outputs, before: _Outputs, now: _Outputs, task: PredictionTask) -> dict[str, Profile]:
@@ -196,7 +190,7 @@ def _described(profile: NumericProfile | None) -> dict[str, Any]:
     }
 
 
-def _confidence(profile: NumericProfile | None) -> dict[str, float]:
+def _confidence(profile: NumericProfile | None) -> dict[str, Any]:
     if profile is None or profile.finite == 0:
         return {}
     low, high = SURE
@@ -207,37 +201,12 @@ def _confidence(profile: NumericProfile | None) -> dict[str, float]:
     }
 
 
-def _scores(values: Any) -> NDArray[np.float64]:
-    table = np.asarray(values)
-    if table.ndim == 2 and table.shape[1] == 2:
-        table = table[:, 1]
-    if table.ndim != 1:
-        raise InputError(f"probabilities has the shape {table.shape}; give one score, or two columns, per row.")
-    return _numbers(table.astype(object), "probabilities")
-
-
-def _numbers(column: NDArray[np.object_], name: str) -> NDArray[np.float64]:
-    numbers = np.empty(column.size)
-    for index, value in enumerate(column):
-        if isinstance(value, str):
-            raise InputError(f"{name} holds {value!r}, which is not a number.")
-        numbers[index] = np.nan if _is_null(value) else float(value)
-    return numbers
-
-
 def _level(value: Any) -> str | None:
     """A class as text: ``1``, ``1.0`` and ``"1"`` are the same, and so are ``True`` and ``"true"``."""
-    if _is_null(value):
+    if is_null(value):
         return None
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
-
-
-def _is_null(value: Any) -> bool:
-    if value is None:
-        return True
-    equals_itself = value == value  # noqa: PLR0124 - what tells a null from a value
-    return not isinstance(equals_itself, (bool, np.bool_)) or not equals_itself

@@ -36,7 +36,7 @@ def null_share(pair: Pair[NumericProfile] | Pair[CategoricalProfile], minimum_ro
         expected=change.expected,
         seen=change.seen,
         change=change,
-        text=f"{change.seen:.2%} of the {pair.subject} values are missing or no numbers; {change.expected:.2%} is usual",
+        text=f"{change.seen:.2%} of the {pair.subject}s are missing or invalid; {change.expected:.2%} are expected",
         advice="Look for failing calls and for a changed type or column in the service that writes the log.",
     )
 

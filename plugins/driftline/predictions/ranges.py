@@ -15,7 +15,7 @@ from driftline.profiles import NumericProfile
 
 OUTLIER_SIGMAS = 3.0
 
-IMPOSSIBLE: Ladder = ((0.0, Severity.MEDIUM), (0.01, Severity.HIGH), (0.10, Severity.CRITICAL))
+IMPOSSIBLE: Ladder = ((1e-12, Severity.MEDIUM), (0.01, Severity.HIGH), (0.10, Severity.CRITICAL))
 """By the share of the rows that may be impossible, at most: a single one is an error."""
 
 CONSTANT: Ladder = ((0.5, Severity.HIGH), (0.9, Severity.CRITICAL))
@@ -50,7 +50,7 @@ def impossible_values(pair: Pair[NumericProfile], test: str, lowest: float, high
         current_size=current.finite,
         statistic=extreme,
         threshold=limit if math.isfinite(limit) else None,
-        effect=share if beyond > 0 else -1.0,
+        effect=share if beyond > 0 else 0.0,
         ladder=IMPOSSIBLE,
         expected=_range_text(lowest, highest),
         seen=_range_text(current.minimum, current.maximum),

@@ -78,7 +78,7 @@ def score_candidates(pair: Pair[NumericProfile], thresholds: PredictionThreshold
             "over_confidence",
             sure,
             what=f"at most {SURE[0]} or at least {SURE[1]}",
-            advice="The model claims certainty that it did not have: check the scaling of its inputs and its calibration.",
+            advice="The model claims a certainty it did not have: check the scaling of its inputs and its calibration.",
         ),
         _entropy(pair),
         constant_output(pair),

@@ -99,7 +99,10 @@ def deliver_pending(
     StoreError
         When the database is unreachable or not migrated.
     """
-    drain = _Drain(engine, send, model, now if now is None else as_utc(now, "now"))
+    if now is None:
+        drain = _Drain(engine, send, model, due_by=_now(engine), moment=func.clock_timestamp())
+    else:
+        drain = _Drain(engine, send, model, due_by=as_utc(now, "now"), moment=literal(as_utc(now, "now")))
     for _ in range(limit):
         if drain.is_paused or not drain.deliver_next():
             break
@@ -111,11 +114,13 @@ class _Drain:
     engine: Engine
     send: Send
     model: str | None
-    now: datetime | None
+    due_by: datetime
+    """Fixed when the drain starts, so that it tries each alert once, however long it lasts."""
+    moment: ColumnElement[Any]
+    """Of an attempt's end."""
     sent: int = 0
     failures: list[str] = field(default_factory=list)
     failures_in_a_row: int = 0
-    tried: list[int] = field(default_factory=list)
 
     @property
     def is_paused(self) -> bool:
@@ -124,13 +129,11 @@ class _Drain:
     def deliver_next(self) -> bool:
         """Sends one alert, or records why that failed; False when none is due."""
         with store_transaction(self.engine) as connection:
-            now = self.now or connection.execute(select(func.clock_timestamp())).scalar_one()
-            alert = self._claim(connection, now)
+            alert = self._claim(connection)
             if alert is None:
                 return False
-            self.tried.append(alert.alert_id)
             error = self._try(alert)
-            outcome = _sent(now) if error is None else _failed(alert, now, error)
+            outcome = _sent(self.moment) if error is None else _failed(alert, self.moment, error)
             connection.execute(update(alert_outbox).where(alert_outbox.c.alert_id == alert.alert_id).values(outcome))
         self._count(error)
         return True
@@ -148,12 +151,11 @@ class _Drain:
             next_attempt_at=next_attempt_at,
         )
 
-    def _claim(self, connection: Connection, now: datetime) -> Row[Any] | None:
-        """Locks the next alert that nobody else is sending; a drain tries each alert once."""
+    def _claim(self, connection: Connection) -> Row[Any] | None:
+        """Locks the next alert that nobody else is sending."""
         query = (
             select(alert_outbox)
-            .where(self._is_pending(), alert_outbox.c.next_attempt_at <= now)
-            .where(alert_outbox.c.alert_id.not_in(self.tried))
+            .where(self._is_pending(), alert_outbox.c.next_attempt_at <= self.due_by)
             .order_by(alert_outbox.c.next_attempt_at, alert_outbox.c.alert_id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -181,18 +183,25 @@ class _Drain:
         return and_(alert_outbox.c.status == DeliveryStatus.PENDING.value, is_of_model)
 
 
-def _sent(now: datetime) -> dict[str, Any]:
+def _now(engine: Engine) -> datetime:
+    """The database's clock, which all who write to the outbox share."""
+    with store_transaction(engine) as connection:
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
+
+
+def _sent(moment: ColumnElement[Any]) -> dict[str, Any]:
     return {
         "status": DeliveryStatus.SENT.value,
         "attempts": alert_outbox.c.attempts + 1,
-        "sent_at": now,
+        "sent_at": moment,
         "last_error": "",
     }
 
 
-def _failed(alert: Row[Any], now: datetime, error: str) -> dict[str, Any]:
+def _failed(alert: Row[Any], moment: ColumnElement[Any], error: str) -> dict[str, Any]:
     attempts = alert.attempts + 1
-    return {"attempts": attempts, "next_attempt_at": now + wait_after(attempts), "last_error": error}
+    return {"attempts": attempts, "next_attempt_at": moment + wait_after(attempts), "last_error": error}
 
 
 def _refuse_address(destination: str) -> None:

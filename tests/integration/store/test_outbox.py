@@ -114,6 +114,26 @@ def test_a_failed_send_is_reported_kept_and_tried_again_when_its_wait_is_over(st
     assert (row.attempts, row.last_error) == (2, "")
 
 
+def test_a_drain_tries_each_alert_once_even_when_it_outlasts_the_wait(
+    store_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("driftline.store.outbox.wait_after", lambda attempts: timedelta(0))
+    mailbox = Mailbox()
+    mailbox.refuses = lambda message: True
+    _enqueue(store_engine, "a", at=None)
+    assert deliver_pending(store_engine, mailbox).failed == 1
+    assert mailbox.attempts == 1
+
+
+def test_by_the_databases_clock_a_failed_alert_waits_from_the_moment_it_failed(store_engine: Engine) -> None:
+    mailbox = Mailbox()
+    mailbox.refuses = lambda message: True
+    _enqueue(store_engine, "a", at=None)
+    deliver_pending(store_engine, mailbox)
+    row = _rows(store_engine)["a"]
+    assert timedelta(seconds=15) < row.next_attempt_at - row.created_at < timedelta(seconds=60)
+
+
 def test_no_webhook_address_is_stored_with_an_error(store_engine: Engine) -> None:
     mailbox = Mailbox()
     mailbox.refuses = lambda message: True

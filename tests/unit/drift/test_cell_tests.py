@@ -91,7 +91,7 @@ def test_distances_stay_in_their_ranges_and_are_zero_for_the_same_data(seed, shi
 
 
 def test_psi_noise_without_drift_has_its_known_quantile():
-    # Yurdakul (2018): PSI n m / (n + m) is chi-square with 9 degrees of freedom for ten deciles, so the 99 % quantile at
+    # Yurdakul (2018): PSI n m / (n + m) is chi-square with 9 degrees of freedom for ten deciles: the 99 % quantile at
     # n = m = 1,000 is 21.666 * 2 / 1,000 = 0.0433 (scipy.stats.chi2.isf(0.01, 9)).
     rng = np.random.default_rng(5)
     test = PopulationStabilityIndex()

@@ -1,0 +1,147 @@
+"""How far each of the baseline's windows is from what the others lead to expect of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftline.drift.blocks import FeatureBlocks
+from driftline.drift.pairs import group_ends
+from driftline.drift.season import Season, spread
+from driftline.profiles import CategoricalProfile
+from driftline.profiles.binning import Floats
+
+SEASON_GROUPS = 20
+SEASON_LEVELS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Leave-one-out deviations of the blocks of one feature.
+
+    Attributes
+    ----------
+    season:
+        What is expected of a window, by the hours of the week.
+    shares:
+        Share of each cell over the baseline (sums to 1).
+    deviations:
+        Per block and cell, the block's share minus the one that the other blocks predict for its hours.
+    missing_share, missing_deviations:
+        The same for the rows without a usable value.
+    new_level_shares:
+        Per block, the share of rows with levels that no other block has (categorical features).
+    size:
+        Harmonic mean of the blocks' rows with a value: what the deviations hold of sampling noise.
+    degrees_of_freedom:
+        Of the deviations, the season's coefficients taken off.
+    """
+
+    season: Season
+    shares: Floats
+    deviations: Floats
+    missing_share: float
+    missing_deviations: Floats
+    new_level_shares: Floats
+    size: float
+    degrees_of_freedom: float
+
+
+def residuals_of(feature: FeatureBlocks, basis: Floats, harmonics: tuple[int, ...]) -> Residuals:
+    """Fits the season to the blocks (weighted by their rows) and takes it off, each block predicted from the others.
+
+    Parameters
+    ----------
+    feature
+        The blocks' counts.
+    basis
+        Harmonics per used block, shape (blocks, 2 * harmonics).
+    harmonics
+        Cycles per week of the basis.
+    """
+    sizes = feature.counts.sum(axis=1)
+    shares = feature.counts / sizes[:, None]
+    whole = feature.counts.sum(axis=0)
+    starts = _season_groups(feature, whole)
+    grouped = np.add.reduceat(shares, starts, axis=1)
+    centre = sizes @ basis / sizes.sum()
+    fit = _SeasonFit.of(grouped, basis - centre, sizes)
+    predicted = np.array(
+        [_prediction(whole - feature.counts[block], starts, fit.left_out_season[block]) for block in range(sizes.size)]
+    )
+    missing = feature.missing / feature.rows
+    total, rows = feature.missing.sum(), feature.rows.sum()
+    return Residuals(
+        season=Season(
+            group_starts=tuple(int(start) for start in starts),
+            harmonics=harmonics if fit.shrinkage else (),
+            centre=tuple(np.round(centre, 9).tolist()),
+            coefficients=tuple(tuple(np.round(row, 9).tolist()) for row in fit.coefficients),
+        ),
+        shares=whole / whole.sum(),
+        deviations=shares - predicted,
+        missing_share=float(total / rows),
+        missing_deviations=missing - (total - feature.missing) / (rows - feature.rows),
+        new_level_shares=_new_level_shares(feature),
+        size=float(sizes.size / np.sum(1 / sizes)),
+        degrees_of_freedom=max(sizes.size - 1 - fit.shrinkage * basis.shape[1], 3.0),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _SeasonFit:
+    """Coefficients, how much of them is believed (0 to 1), and the season of each block as the others predict it."""
+
+    coefficients: Floats
+    shrinkage: float
+    left_out_season: Floats
+
+    @classmethod
+    def of(cls, grouped: Floats, basis: Floats, weights: Floats) -> _SeasonFit:
+        """Weighted least squares with James-Stein shrinkage (positive part).
+
+        The shrinkage ``1 - q s² / |fit|²`` leaves nothing of a season that is no larger than the noise of its own
+        ``q`` coefficients. Source: Efron and Morris (1973), "Stein's estimation rule and its competitors".
+        """
+        blocks, coefficients = grouped.shape[0], basis.shape[1]
+        nothing = cls(np.zeros((coefficients, grouped.shape[1])), 0.0, np.zeros_like(grouped))
+        if coefficients == 0 or blocks < 2 * coefficients + 2:
+            return nothing
+        root = np.sqrt(weights / weights.mean())[:, None]
+        design = np.hstack([np.ones((blocks, 1)), basis]) * root
+        inverse = np.linalg.pinv(design)
+        leverage = np.einsum("ij,ji->i", design, inverse)
+        beta = inverse @ (grouped * root)
+        season = basis @ beta[1:]
+        scale = np.sqrt(np.maximum(np.average(grouped, axis=0, weights=weights), 1e-12))
+        residual = grouped - beta[0] - season
+        noise = np.sum(np.square(residual * root / scale)) / (blocks - coefficients - 1)
+        strength = np.sum(np.square(season * root / scale))
+        shrinkage = float(max(0.0, 1 - coefficients * noise / strength)) if strength > 0 else 0.0
+        if shrinkage == 0:
+            return nothing
+        left_out = grouped - residual / np.maximum(1 - leverage, 0.05)[:, None]
+        others = (weights @ grouped - weights[:, None] * grouped) / (weights.sum() - weights)[:, None]
+        return cls(beta[1:] * shrinkage, shrinkage, (left_out - others) * shrinkage)
+
+
+def _season_groups(feature: FeatureBlocks, whole: Floats) -> np.ndarray:  # type: ignore[type-arg]
+    if isinstance(feature.whole, CategoricalProfile):
+        return np.arange(min(SEASON_LEVELS, len(feature.whole.binning.levels)) + 1)
+    return np.concatenate([[0], group_ends(whole, SEASON_GROUPS)[:-1] + 1])
+
+
+def _prediction(others: Floats, starts: Floats, season: Floats) -> Floats:
+    cells = spread(others, starts, season * others.sum())
+    predicted: Floats = cells / cells.sum()
+    return predicted
+
+
+def _new_level_shares(feature: FeatureBlocks) -> Floats:
+    if not isinstance(feature.whole, CategoricalProfile):
+        return np.zeros(feature.rows.size)
+    levels = feature.counts[:, : len(feature.whole.binning.levels)]
+    is_alone = (levels == levels.sum(axis=0)) & (levels > 0)
+    shares: Floats = np.where(is_alone, levels, 0).sum(axis=1) / feature.rows
+    return shares

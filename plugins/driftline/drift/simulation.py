@@ -1,0 +1,174 @@
+"""Windows as the baseline could have had them, simulated: what each statistic does without drift.
+
+A simulated window is the expected distribution, plus a deviation between windows, plus the sampling noise of its rows.
+The deviation is a random combination of the baseline's own leave-one-out deviations (normal weights, the same for all
+features, so that what moves together stays together), which extrapolates beyond the few windows there are; it is
+widened as Student's t is, because its size is estimated from them. The deviations already hold the sampling noise of
+the baseline's windows, so only what a smaller window has more of is added: the same as thinning the counts
+hypergeometrically to the window's rows.
+
+Source of the random weights: Chernozhukov, Chetverikov, Kato (2013), "Gaussian approximations and multiplier bootstrap
+for maxima of sums of high-dimensional random vectors", Annals of Statistics 41.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from driftline.drift.blocks import FeatureBlocks
+from driftline.drift.distances import EMPTY_CELL_ROWS
+from driftline.drift.pairs import NumericPair, group_ends
+from driftline.drift.rank_tests import widths_of
+from driftline.drift.residuals import Residuals
+from driftline.profiles import NumericProfile
+from driftline.profiles.binning import Floats
+
+SIMULATED_CELLS = 250
+Draws = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedFeature:
+    """Simulated windows of one feature.
+
+    Attributes
+    ----------
+    feature, residuals:
+        What was observed.
+    deviations:
+        Per simulated window and cell, the deviation between windows (shares).
+    missing_deviations, new_level_shares:
+        Per simulated window.
+    rng:
+        Source of the sampling noise.
+    """
+
+    feature: FeatureBlocks
+    residuals: Residuals
+    deviations: Draws
+    missing_deviations: Floats
+    new_level_shares: Floats
+    rng: np.random.Generator
+
+    @classmethod
+    def of(
+        cls, feature: FeatureBlocks, residuals: Residuals, weights: Draws, rng: np.random.Generator
+    ) -> SimulatedFeature:
+        """Draws as many windows as ``weights`` has rows; its columns are the feature's blocks."""
+        windows, blocks = weights.shape
+        freedom = residuals.degrees_of_freedom
+        widening = np.sqrt(freedom / rng.chisquare(freedom, windows))
+        mixing = weights * (widening / np.sqrt(blocks))[:, None].astype(np.float32)
+        centred = residuals.new_level_shares - residuals.new_level_shares.mean()
+        return cls(
+            feature=feature,
+            residuals=residuals,
+            deviations=mixing @ _simulated_cells(feature, residuals.deviations).astype(np.float32),
+            missing_deviations=mixing @ residuals.missing_deviations,
+            new_level_shares=np.maximum(residuals.new_level_shares.mean() + mixing @ centred, 0.0),
+            rng=rng,
+        )
+
+    def statistics(self, size: int) -> Iterator[tuple[str, Floats]]:
+        """Per deciding test its statistic in every simulated window of ``size`` rows."""
+        extra = max(1 - size / self.residuals.size, 0.0)
+        missing = np.abs(self._share_noise(self.missing_share, size, extra) + self.missing_deviations)
+        yield "null_share", missing
+        if isinstance(self.feature.whole, NumericProfile):
+            yield from self._numeric_statistics(size, extra)
+        else:
+            yield from self._categorical_statistics(size, extra)
+
+    @property
+    def missing_share(self) -> Floats:
+        share = self.residuals.missing_share
+        return np.clip(share + self.missing_deviations, 0.0, 1.0)
+
+    def _share_noise(self, share: Floats, size: int, extra: float) -> Floats:
+        noise: Floats = (self.rng.binomial(size, share) / size - share) * np.sqrt(extra)
+        return noise
+
+    def _numeric_statistics(self, size: int, extra: float) -> Iterator[tuple[str, Floats]]:
+        differences = self.deviations + self._noise * np.float32(np.sqrt(extra / size))
+        cumulative = np.abs(np.cumsum(differences, axis=1)[:, :-1])
+        yield "kolmogorov_smirnov", cumulative.max(axis=1)
+        if self._widths is not None:
+            yield "wasserstein", cumulative @ self._widths
+        groups = np.add.reduceat(differences, self._group_starts, axis=1)
+        missing = self.missing_share + self._share_noise(self.missing_share, size, extra)
+        expected = np.append(self._group_shares * (1 - self.residuals.missing_share), self.residuals.missing_share)
+        simulated = np.column_stack([(self._group_shares + groups) * (1 - missing)[:, None], missing])
+        yield from _cell_statistics(expected, simulated, size)
+
+    def _categorical_statistics(self, size: int, extra: float) -> Iterator[tuple[str, Floats]]:
+        expected = self.residuals.shares
+        shares = np.clip(expected + self.deviations, 0.0, None)
+        noise = self.rng.poisson(shares * size) / size - shares if extra > 0 else 0.0
+        simulated = np.clip(shares + noise * np.sqrt(extra), 0.0, None)
+        simulated /= simulated.sum(axis=1, keepdims=True)
+        yield from _cell_statistics(expected, simulated, size)
+        yield "total_variation", np.abs(simulated - expected).sum(axis=1) / 2
+        new = np.minimum(self.new_level_shares, 1.0)
+        yield "new_level_share", np.maximum(new + self._share_noise(new, size, extra), 0.0)
+
+    @cached_property
+    def _noise(self) -> Draws:
+        """Sampling noise of one row: multinomial covariance, one draw per window."""
+        shares = np.add.reduceat(self.residuals.shares, _coarse_starts(self.residuals.shares)).astype(np.float32)
+        normal = self.rng.standard_normal((self.deviations.shape[0], shares.size), dtype=np.float32) * np.sqrt(shares)
+        noise: Draws = normal - normal.sum(axis=1, keepdims=True) * shares
+        return noise
+
+    @cached_property
+    def _widths(self) -> Draws | None:
+        """Per coarse edge the stretch of the line it stands for, in standard deviations of the baseline."""
+        profile = self.feature.whole
+        assert isinstance(profile, NumericProfile)
+        pair = NumericPair(profile, profile)
+        if not 0 < pair.reference_deviation < np.inf or profile.binning.edges.size == 0:
+            return None
+        fine = np.append(widths_of(pair), 0.0)
+        ends = np.append(_coarse_starts(self.residuals.shares)[1:] - 1, fine.size - 1)
+        shifted = np.add.reduceat(fine, np.append(0, ends[:-1])) if ends.size > 1 else np.array([fine.sum()])
+        return (shifted[1:] / pair.reference_deviation).astype(np.float32)
+
+    @cached_property
+    def _group_starts(self) -> NDArray[np.intp]:
+        """First coarse cell of each of the groups that PSI and Jensen-Shannon are taken on."""
+        ends = group_ends(self.residuals.shares)[:-1]
+        return np.append(0, np.searchsorted(_coarse_starts(self.residuals.shares), ends + 1))
+
+    @cached_property
+    def _group_shares(self) -> Floats:
+        coarse = np.add.reduceat(self.residuals.shares, _coarse_starts(self.residuals.shares))
+        shares: Floats = np.add.reduceat(coarse, self._group_starts)
+        return shares
+
+
+def _simulated_cells(feature: FeatureBlocks, deviations: Floats) -> Floats:
+    """Deviations per coarse cell (numeric), or per level."""
+    if not isinstance(feature.whole, NumericProfile):
+        return deviations
+    return np.add.reduceat(deviations, _coarse_starts(feature.counts.sum(axis=0)), axis=1)
+
+
+def _coarse_starts(mass: Floats) -> NDArray[np.intp]:
+    ends = np.union1d(group_ends(mass, SIMULATED_CELLS), group_ends(mass))
+    return np.append(0, ends[:-1] + 1)
+
+
+def _cell_statistics(expected: Floats, simulated: Floats, size: int) -> Iterator[tuple[str, Floats]]:
+    used = expected > 0
+    q = expected[used] / expected[used].sum()
+    p = simulated[:, used]
+    filled = np.maximum(p, EMPTY_CELL_ROWS / size)
+    yield "population_stability_index", ((filled - q) * np.log(filled / q)).sum(axis=1)
+    middle = (p + q) / 2
+    divergence = special.rel_entr(np.maximum(p, 0.0), middle) + special.rel_entr(q, middle)
+    yield "jensen_shannon", np.maximum(divergence.sum(axis=1), 0.0) / (2 * np.log(2))

@@ -1,0 +1,124 @@
+"""A prediction log in a real Postgres: two weeks of a shop's fraud model, made by the server from a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from driftline.config import ModelConfig
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+DAYS = 14
+ROWS_PER_HOUR = 60
+END = START + timedelta(days=DAYS)
+
+_MAKE = """
+CREATE TABLE {schema}.predictions (
+    prediction_id bigint PRIMARY KEY,
+    predicted_at timestamptz NOT NULL,
+    model_version text,
+    is_fraud boolean,
+    score double precision,
+    latency double precision,
+    failure text,
+    amount double precision,
+    basket numeric,
+    country text,
+    is_member boolean
+);
+CREATE INDEX ON {schema}.predictions (predicted_at);
+CREATE TABLE {schema}.labels (
+    prediction_id bigint, was_fraud boolean, known_at timestamptz
+);
+CREATE INDEX ON {schema}.labels (prediction_id);
+"""
+
+_FILL = """
+WITH seed AS MATERIALIZED (SELECT setseed(0.25)),
+drawn AS (
+    SELECT n, random() AS u, random() AS v, random() AS w, random() AS x, random() AS y
+    FROM seed, generate_series(0, {rows} - 1) AS n
+)
+INSERT INTO {schema}.predictions
+SELECT n, {start}::timestamptz + n * interval '1 hour' / {per_hour}, 'v1', u > 0.8, u, 5 + 20 * v, NULL,
+       exp(3 + v), round((w * 10)::numeric, 2), (ARRAY['DE', 'FR', 'NL', 'US'])[1 + floor(x * x * 4)::int], y > 0.3
+FROM drawn ORDER BY n
+"""
+
+_LABEL = """
+INSERT INTO {schema}.labels
+SELECT prediction_id, (score + (hashint8(prediction_id) & 1023) / 5000.0 - 0.1) > 0.8, predicted_at + interval '2 hours'
+FROM {schema}.predictions
+"""
+
+
+class ShopLog:
+    """The log, open for a test to spoil."""
+
+    def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
+        self._connection = connection
+        self.schema = schema
+
+    def execute(self, statement: str, *values: Any) -> None:
+        """Runs SQL in which ``{schema}`` stands for the log's schema."""
+        self._connection.execute(SQL(statement).format(schema=Identifier(self.schema)), values)
+
+    def config(self, **changes: Any) -> ModelConfig:
+        """The model's configuration, with ``changes`` to its top keys."""
+        described: dict[str, Any] = {
+            "model": "fraud",
+            "task": "binary_classification",
+            "positive_label": True,
+            "connection": "prediction_log",
+            "predictions": {
+                "table": f"{self.schema}.predictions",
+                "id": "prediction_id",
+                "time": "predicted_at",
+                "version": "model_version",
+                "prediction": "is_fraud",
+                "score": "score",
+                "latency_ms": "latency",
+                "error": "failure",
+            },
+            "labels": {
+                "table": f"{self.schema}.labels",
+                "id": "prediction_id",
+                "label": "was_fraud",
+                "time": "known_at",
+                "expected_delay": "6h",
+            },
+            "features": "discover",
+            "segments": [{"column": "country", "values": ["DE", "FR"]}],
+            "baseline": {"first": "7d"},
+        }
+        return ModelConfig.model_validate({**described, **changes})
+
+
+@contextmanager
+def shop_log(owner_url: str, reader: str, schema: str = "shop") -> Iterator[ShopLog]:
+    """Makes the log for a test and takes it away afterwards."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        log = ShopLog(connection, schema)
+        log.execute("DROP SCHEMA IF EXISTS {schema} CASCADE")
+        log.execute("CREATE SCHEMA {schema}")
+        for statement in _MAKE.strip().split(";\n"):
+            log.execute(statement.rstrip(";"))
+        fill = SQL(_FILL).format(
+            schema=Identifier(schema), rows=DAYS * 24 * ROWS_PER_HOUR, start=START.isoformat(), per_hour=ROWS_PER_HOUR
+        )
+        connection.execute(fill)
+        log.execute(_LABEL)
+        connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), Identifier(reader)))
+        connection.execute(
+            SQL("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}").format(Identifier(schema), Identifier(reader))
+        )
+        log.execute("ANALYZE {schema}.predictions")
+        try:
+            yield log
+        finally:
+            log.execute("DROP SCHEMA {schema} CASCADE")
