@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from driftline.local.airflow import LocalAirflow
 from driftline.local.errors import LocalSetupError
@@ -39,11 +40,13 @@ def wait_for_monitors(
     _wait_until(lambda: _missing(airflow, dag_ids), SECONDS_TO_APPEAR, tell, "do not appear in Airflow")
     for dag_id in dag_ids:
         airflow.api("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+    for dag_id in dag_ids:
+        _retry_failed(airflow, dag_id)
     _wait_until(lambda: _unfinished(airflow, dag_ids), SECONDS_TO_COMPLETE, tell, "have not completed a run")
     runs = [_newest_finished(airflow, dag_id) for dag_id in dag_ids]
     failed = [run for run in runs if run.state == "failed"]
     if failed:
-        pages = ", ".join(f"{airflow.base_url}/dags/{run.dag_id}/runs/{run.run_id}" for run in failed)
+        pages = ", ".join(f"{airflow.base_url}/dags/{run.dag_id}/runs/{quote(run.run_id)}" for run in failed)
         raise LocalSetupError(f"A monitor's run failed; its log is at {pages}. `make demo` tries again.")
     return runs
 
@@ -66,6 +69,14 @@ def _missing(airflow: LocalAirflow, dag_ids: list[str]) -> list[str]:
 
 def _unfinished(airflow: LocalAirflow, dag_ids: list[str]) -> list[str]:
     return [dag_id for dag_id in dag_ids if not _finished_runs(airflow, dag_id)]
+
+
+def _retry_failed(airflow: LocalAirflow, dag_id: str) -> None:
+    """A run that failed in an earlier attempt is cleared, and so done again."""
+    finished = _finished_runs(airflow, dag_id)
+    if finished and finished[0]["state"] == "failed":
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(finished[0]['dag_run_id'])}/clear"
+        airflow.api("POST", path, {"dry_run": False})
 
 
 def _newest_finished(airflow: LocalAirflow, dag_id: str) -> MonitorRun:

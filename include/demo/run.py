@@ -11,7 +11,7 @@ import fcntl
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -26,11 +26,15 @@ from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_p
 from include.demo.monitors import wait_for_monitors
 from include.demo.progress import Progress
 from include.demo.stack import Stack
-from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary
+from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary, windows_checked
 
 INTERRUPTED = 130
 STEPS = 10
 WINDOW_EVERY = timedelta(hours=6)
+A_YEAR = timedelta(days=364)
+TWICE_A_MONTH = "0 6 1,15 * *"
+LOOKED_BACK_AT = 12
+"""With fewer windows in the tables the year is not shown well, and is looked back at."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,23 +68,27 @@ def up(stack: Stack, console: Console) -> None:
         airflow = stack.airflow(urls)
         if not airflow.is_running:
             airflow.require_port()
-        starting = _Starting(airflow)
+        starting = _InBackground(airflow.start)
         environment_file = stack.write_environment_file(airflow)
         _prepare_log(stack, urls, progress)
         with progress.step("Driftline's tables"):
             stack.driftline(airflow, "migrate")
-        _build_baselines(stack, airflow, urls, models, progress)
+        with progress.step(f"Baseline of {MODEL}"):
+            _ensure_baselines(stack, airflow, urls, [MODEL])
+        end = _last_closed_window(datetime.now(UTC))
         with progress.step(f"First window of {MODEL}"):
-            end = _last_closed_window(datetime.now(UTC))
             stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
         show_first_finding(console, urls.store, end, progress.seconds)
+        with progress.step("Baselines of the other models"):
+            _ensure_baselines(stack, airflow, urls, models)
         with progress.step("Airflow") as tell:
             starting.finish()
             airflow.wait_until_healthy(tell=tell)
-        with progress.step("Monitors in Airflow") as tell:
+        looking_back = _InBackground(lambda: _look_back(stack, airflow, urls))
+        with progress.step("Runs of the monitors in Airflow") as tell:
             runs = wait_for_monitors(airflow, models, tell)
-        with progress.step("The year so far") as tell:
-            _look_back(stack, airflow, urls, tell)
+        with progress.step(f"The year of {MODEL}, two windows a month") as tell:
+            looking_back.finish()
         show_summary(console, stack, airflow, urls, runs, environment_file, progress.seconds)
 
 
@@ -110,8 +118,8 @@ def clean(stack: Stack, console: Console) -> None:
         console.print(f"Removed {stack.state}.", highlight=False)
     if external_postgres_url() is not None:
         console.print(
-            f"The Postgres of {POSTGRES_URL_VARIABLE} is yours and left alone: drop the databases airflow, driftline and "
-            "flights, and the roles of these names and driftline_reader, if they are to go.",
+            f"The Postgres of {POSTGRES_URL_VARIABLE} is yours and left alone. If they are to go, drop the databases "
+            "airflow, driftline and flights, the roles of these names, and driftline_reader.",
             highlight=False,
         )
 
@@ -130,17 +138,17 @@ def _alone(stack: Stack) -> Iterator[None]:
         yield
 
 
-class _Starting:
-    """Airflow, started in the background while the demo's data is prepared."""
+class _InBackground:
+    """Something slow that goes on while the next steps are done."""
 
-    def __init__(self, airflow: LocalAirflow) -> None:
-        self._airflow = airflow
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
-        """Wait until it has been started; raises what went wrong."""
+        """Wait until it is done; raises what went wrong."""
         # In short waits, so that Ctrl-C is heard.
         while self._thread.is_alive():
             self._thread.join(0.2)
@@ -149,7 +157,7 @@ class _Starting:
 
     def _run(self) -> None:
         try:
-            self._airflow.start()
+            self._do()
         except Exception as error:
             self._failure = error
 
@@ -175,12 +183,18 @@ def _prepare_log(stack: Stack, urls: Urls, progress: Progress) -> None:
         stack.feed(urls).start()
 
 
-def _build_baselines(stack: Stack, airflow: LocalAirflow, urls: Urls, models: list[str], progress: Progress) -> None:
-    with progress.step("Baselines") as tell:
-        for model in models:
-            if not has_baseline(urls.store, model):
-                tell(model)
-                stack.driftline(airflow, "baseline", "build", model)
+def _ensure_baselines(stack: Stack, airflow: LocalAirflow, urls: Urls, models: list[str]) -> None:
+    for model in models:
+        if not has_baseline(urls.store, model):
+            stack.driftline(airflow, "baseline", "build", model)
+
+
+def _look_back(stack: Stack, airflow: LocalAirflow, urls: Urls) -> None:
+    """Check some windows of the months that have gone; they are historical and alert nobody."""
+    now = datetime.now(UTC)
+    if windows_checked(urls.store, MODEL) < LOOKED_BACK_AT:
+        begin = (now - A_YEAR).isoformat()
+        stack.driftline(airflow, "check", MODEL, "--from", begin, "--to", now.isoformat(), "--every", TWICE_A_MONTH)
 
 
 def _last_closed_window(now: datetime) -> datetime:

@@ -1,82 +1,160 @@
-"""What the demo found, read from Driftline's tables."""
+"""What the demo found, read from Driftline's tables and shown in the terminal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import urllib.request
 from datetime import datetime
+from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
 from rich.table import Table
 
+from driftline.local.airflow import LocalAirflow
+from driftline.local.provisioning import Urls
+from include.demo.monitors import MonitorRun
+from include.demo.stack import Stack
+
 MODEL = "flight_delay"
+SHOWN_FINDINGS = 6
 
-_LAST_WINDOW = """
-SELECT d.window_start, d.window_end, d.verdict, d.severity, d.reason
-FROM driftline.decisions d WHERE d.model = %s ORDER BY d.window_end DESC LIMIT 1
+_DECISION: LiteralString = "SELECT verdict, reason FROM driftline.decisions WHERE model = %s AND window_end = %s"
+_WORST: LiteralString = """
+SELECT check_name, subject, severity, description
+FROM (
+    SELECT DISTINCT ON (check_name, subject) check_name, subject, severity, description,
+           array_position(ARRAY['critical', 'high', 'medium', 'low', 'none'], severity) AS rank
+    FROM driftline.findings
+    WHERE model = %s AND window_end = %s AND status = 'detected' AND segment = ''
+    ORDER BY check_name, subject, rank, test) AS worst
+ORDER BY rank, check_name, subject LIMIT %s
 """
-_WORST = """
-SELECT check_name, segment, subject, test, severity, description
-FROM driftline.findings
-WHERE model = %s AND window_end = %s AND status = 'detected'
-ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low', 'none'], severity), check_name, subject
-LIMIT %s
-"""
-_BY_MONTH = """
-WITH of_month AS (
-    SELECT date_trunc('month', window_start) AS month, window_end, check_name, subject, test, status, statistic, segment
-    FROM driftline.findings WHERE model = %s
+_BY_MONTH: LiteralString = """
+WITH whole AS (
+    SELECT date_trunc('month', window_end) AS month, * FROM driftline.findings WHERE model = %s AND segment = ''
+), moved AS (
+    SELECT DISTINCT ON (month) month, subject, avg(statistic) AS psi FROM whole
+    WHERE test = 'population_stability_index' GROUP BY month, subject ORDER BY month, psi DESC NULLS LAST
 )
-SELECT month,
-       count(DISTINCT window_end) AS windows,
-       count(DISTINCT window_end) FILTER (WHERE check_name = 'drift' AND status = 'detected') AS drifted,
-       (SELECT string_agg(subject, ', ' ORDER BY times DESC, subject) FROM (
-            SELECT inner_month.subject, count(*) AS times FROM of_month inner_month
-            WHERE inner_month.month = outer_month.month AND check_name = 'drift' AND status = 'detected'
-            GROUP BY inner_month.subject ORDER BY times DESC, subject LIMIT 3) AS moved) AS moved_most
-FROM of_month outer_month GROUP BY month ORDER BY month
+SELECT month, count(DISTINCT window_end),
+       avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'accuracy') AS accuracy,
+       avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'roc_auc') AS roc_auc,
+       avg(statistic) FILTER (WHERE test = 'class_balance') AS called_late,
+       avg(statistic) FILTER (WHERE test = 'population_stability_index' AND subject = 'temperature') AS temperature,
+       max(moved.subject) AS most, max(moved.psi) AS most_psi
+FROM whole LEFT JOIN moved USING (month) GROUP BY month ORDER BY month
 """
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What became of a window."""
-
-    window_start: datetime
-    window_end: datetime
-    verdict: str
-    severity: str
-    reason: str
-
-
-def last_decision(store_url: str, model: str = MODEL) -> Decision | None:
-    """The newest window's decision; None before the first."""
-    with psycopg.connect(store_url) as connection:
-        row = connection.execute(_LAST_WINDOW, [model]).fetchone()
-    return None if row is None else Decision(*row)
+_HISTORY: LiteralString = "SELECT count(DISTINCT window_end) FROM driftline.findings WHERE model = %s"
+_OUTBOX: LiteralString = "SELECT status, count(*) FROM driftline.alert_outbox GROUP BY status"
+_BASELINE: LiteralString = "SELECT 1 FROM driftline.baselines WHERE model = %s AND is_active"
 
 
 def has_baseline(store_url: str, model: str) -> bool:
     """Whether ``model`` has an active baseline."""
-    with psycopg.connect(store_url) as connection:
-        row = connection.execute("SELECT 1 FROM driftline.baselines WHERE model = %s AND is_active", [model])
-        return row.fetchone() is not None
+    return bool(_rows(store_url, _BASELINE, model))
 
 
-def worst_findings(store_url: str, window_end: datetime, count: int = 6, model: str = MODEL) -> Table:
-    """The severest findings of the window that ended at ``window_end``."""
-    table = Table("severity", "check", "segment", "subject", "what was found", title="Findings", title_justify="left")
-    with psycopg.connect(store_url) as connection:
-        for check, segment, subject, _test, severity, description in connection.execute(
-            _WORST, [model, window_end, count]
-        ):
-            table.add_row(severity, check, segment or "all", subject, description)
+def windows_checked(store_url: str, model: str) -> int:
+    """How many windows of ``model`` have findings."""
+    return int(_rows(store_url, _HISTORY, model)[0][0])
+
+
+def alerts_by_status(store_url: str) -> dict[str, int]:
+    """Alerts in the outbox: `pending`, `sent` and so on, and how many."""
+    return dict(_rows(store_url, _OUTBOX))
+
+
+def show_first_finding(console: Console, store_url: str, window_end: datetime, seconds: float) -> None:
+    """What the first window came to."""
+    window = f"{MODEL}, the 24 hours until {window_end:%Y-%m-%d %H:%M} UTC"
+    console.print(f"\n[bold]First findings after {seconds:.0f} s[/bold]: {window}", highlight=False)
+    console.print(_worst_findings(store_url, window_end))
+    for verdict, reason in _rows(store_url, _DECISION, MODEL, window_end):
+        console.print(f"Decision: [bold]{escape(verdict)}[/bold]. {escape(reason)}\n", highlight=False)
+
+
+def show_summary(  # noqa: PLR0917 - what there is to show
+    console: Console,
+    stack: Stack,
+    airflow: LocalAirflow,
+    urls: Urls,
+    runs: list[MonitorRun],
+    environment_file: Path,
+    seconds: float,
+) -> None:
+    """The year, what arrived, and where to look."""
+    console.print(_year(urls.store))
+    places = Table.grid(padding=(0, 2))
+    login = airflow.login
+    places.add_row("Airflow", f"[link]{airflow.base_url}[/link]")
+    places.add_row("  login", f"[bold]{login.user}[/bold] / [bold]{login.password}[/bold]")
+    for run in runs:
+        places.add_row(f"  {run.dag_id}", f"{run.state}: {airflow.base_url}/dags/{run.dag_id}")
+    places.add_row("Alerts", _alerts(stack, urls))
+    places.add_row("Findings", "schema driftline of the database driftline: findings, decisions, incidents")
+    places.add_row("Commands", f". {_short(environment_file)} && driftline check {MODEL}")
+    places.add_row("Flights", "go on being predicted, in real time")
+    places.add_row("", "")
+    places.add_row("make stop", "ends all this; `make demo` resumes; `make clean` removes it")
+    console.print(Panel(places, title=f"Driftline is at work ({seconds:.0f} s)", title_align="left", expand=False))
+
+
+def _worst_findings(store_url: str, window_end: datetime) -> Table:
+    table = Table("severity", "check", "subject", "what was found")
+    for check, subject, severity, description in _rows(store_url, _WORST, MODEL, window_end, SHOWN_FINDINGS):
+        table.add_row(severity, check, escape(subject), escape(description))
     return table
 
 
-def drift_by_month(store_url: str, model: str = MODEL) -> Table:
-    """How the year moved away from its beginning, month by month."""
-    table = Table("month", "windows", "with drift", "moved most", title="The year", title_justify="left")
-    with psycopg.connect(store_url) as connection:
-        for month, windows, drifted, moved in connection.execute(_BY_MONTH, [model]):
-            table.add_row(f"{month:%B %Y}", str(windows), str(drifted), moved or "")
+def _year(store_url: str) -> Table:
+    caption = "PSI above 0.2 is a large move. The season moves the weather, and the weather the model."
+    table = Table(
+        "month", "windows", "accuracy", "ROC-AUC", "called late", "temperature (PSI)", "moved most (PSI)",
+        title=f"{MODEL} through the year: windows of 24 hours against the first four weeks", caption=caption,
+    )  # fmt: skip
+    for month, windows, accuracy, roc_auc, late, temperature, most, psi in _rows(store_url, _BY_MONTH, MODEL):
+        moved = f"{most} {psi:.2f}" if most else ""
+        figures = [_share(accuracy), _figure(roc_auc), _share(late), _bar(temperature), moved]
+        table.add_row(f"{month:%B %Y}", str(windows), *figures)
     return table
+
+
+def _alerts(stack: Stack, urls: Urls) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(alerts_by_status(urls.store).items()))
+    if stack.has_own_slack:
+        return f"{counts or 'none yet'}: in the Slack of your webhook"
+    url = stack.receiver_url
+    return f"{_arrived(url)} arrived, shown at [link]{url}[/link] (outbox: {counts or 'empty'})"
+
+
+def _arrived(receiver_url: str) -> int:
+    try:
+        with urllib.request.urlopen(f"{receiver_url}messages", timeout=5) as answer:  # noqa: S310 - our own http address
+            return len(json.load(answer))
+    except (OSError, ValueError):
+        return 0
+
+
+def _rows(url: str, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _bar(psi: float | None) -> str:
+    return "" if psi is None else f"{psi:5.2f} {'▇' * min(round(psi * 2), 24)}"
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -84,7 +84,9 @@ def as_utc(moment: datetime, name: str) -> datetime:
         raise InputError(
             f"The {name} {moment.isoformat()} has no time zone. Write one, for example {moment.isoformat()}+00:00."
         )
-    return moment.astimezone(UTC)
+    utc = moment.astimezone(UTC)
+    # Subclasses, such as Airflow's dates, bring an arithmetic of their own: here all are plain.
+    return datetime.combine(utc.date(), utc.time(), UTC)
 
 
 def _whole_hour(moment: datetime, name: str) -> datetime:

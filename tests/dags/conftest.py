@@ -40,6 +40,7 @@ class Installation:
     store: Engine
     receiver: SlackReceiver
     models: Path
+    airflow_home: Path
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Triggers a run by hand; returns its id."""
@@ -55,8 +56,18 @@ class Installation:
             states["now"] = self.airflow.api("GET", path)["state"]
             return states["now"] in {"success", "failed"}
 
-        wait_until(ended, seconds, f"{dag_id} {run_id} to end")
+        try:
+            wait_until(ended, seconds, f"{dag_id} {run_id} to end")
+        except AssertionError as error:
+            error.add_note(f"{self.task_states(dag_id, run_id)}\n{self.errors(dag_id)}")
+            raise
         return states["now"]
+
+    def errors(self, dag_id: str) -> str:
+        """What the tasks' logs say went wrong."""
+        logs = self.airflow_home.glob(f"logs/dag_id={dag_id}/**/*.log")
+        lines = [line for log in logs for line in log.read_text().splitlines() if '"error_detail"' in line]
+        return "\n".join(line[:3000] for line in lines[-3:])
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id.replace('+', '%2B')}/taskInstances"
@@ -122,7 +133,7 @@ def _with_airflow(
         migrate(store)
         _log_flights(urls, home / "trained")
         airflow.wait_until_healthy()
-        yield Installation(airflow, data_server, urls, store, receiver, models)
+        yield Installation(airflow, data_server, urls, store, receiver, models, home / "airflow")
     finally:
         airflow.stop()
 

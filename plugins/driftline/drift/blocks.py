@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.drift.pairs import cells_of
 from driftline.profiles import CategoricalProfile, NumericProfile, Profile, merge
@@ -43,7 +44,7 @@ class FeatureBlocks:
     """
 
     whole: NumericProfile | CategoricalProfile
-    is_used: np.ndarray  # type: ignore[type-arg]
+    is_used: NDArray[np.bool_]
     counts: Floats
     missing: Floats
     rows: Floats
@@ -73,7 +74,7 @@ def feature_blocks(blocks: Sequence[Block], name: str) -> FeatureBlocks | None:
         return None
     counts = np.array([cells_of(each) if isinstance(each, CategoricalProfile) else each.counts for each in used])
     return FeatureBlocks(
-        whole=merge(used),  # type: ignore[type-var]
+        whole=merge(used),
         is_used=np.array([profile is not None for profile in merged]),
         counts=counts.astype(np.float64),
         missing=np.array([_missing(profile) for profile in used], dtype=np.float64),
@@ -86,8 +87,8 @@ def _merged(block: Block, name: str) -> NumericProfile | CategoricalProfile | No
     features = [profile for profile in found if isinstance(profile, NumericProfile | CategoricalProfile)]
     if not features:
         return None
-    whole = merge(features)  # type: ignore[type-var]
-    return whole if whole.rows > _missing(whole) else None  # type: ignore[return-value]
+    whole: NumericProfile | CategoricalProfile = merge(features)  # type: ignore[type-var]
+    return whole if whole.rows > _missing(whole) else None
 
 
 def _missing(profile: NumericProfile | CategoricalProfile) -> int:

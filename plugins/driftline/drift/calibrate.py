@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from driftline.drift.blocks import Block, SliceProfiles, cut_into_blocks, feature_blocks
-from driftline.drift.calibration import Calibration, FeatureCalibration, NullTable
+from driftline.drift.calibration import TAIL_SHARE, Calibration, FeatureCalibration, NullTable, tail_unit
 from driftline.drift.residuals import Residuals, residuals_of
 from driftline.drift.season import harmonics_for, harmonics_of
 from driftline.drift.simulation import SimulatedFeature
@@ -23,9 +24,6 @@ SIMULATED_WINDOWS = 4_000
 SIZES = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 300_000, 1_000_000)
 SEED = 20_260_101
 """Fixed: the same baseline gives the same thresholds."""
-
-TAIL_SHARE = 0.05
-"""The largest simulated maxima: the family-wise threshold is read from an exponential fitted to them."""
 
 
 def build_calibration(
@@ -54,8 +52,8 @@ def build_calibration(
     blocks = cut_into_blocks(slices, window_hours)
     if len(blocks) < LEAST_BLOCKS:
         reason = (
-            f"the baseline holds {len(blocks)} windows of {window_hours} h; at least {LEAST_BLOCKS} are needed to learn "
-            "how windows differ"
+            f"the baseline holds {len(blocks)} windows of {window_hours} h; at least {LEAST_BLOCKS} are needed to "
+            "learn how windows differ"
         )
         return Calibration(window_hours, false_alarm_rate, len(blocks), reason=reason)
     simulated = _simulated_features(blocks, window_hours)
@@ -97,10 +95,11 @@ def _tables(
 ) -> dict[str, FeatureCalibration]:
     rows: dict[str, dict[str, list[tuple[float, ...]]]] = {name: {} for name in simulated}
     for size in sizes:
-        quantiles, largest = _quantiles_and_maxima(simulated, size)
-        multiple = _tail_quantile(largest, false_alarm_rate)
-        for (name, test), (median, decile, percentile) in quantiles.items():
-            rows[name].setdefault(test, []).append((multiple * percentile, median, decile, percentile))
+        tails, surprises = _tails_and_surprises(simulated, size)
+        budget = _Tail.of(surprises).beyond(false_alarm_rate)
+        for (name, test), (median, tail) in tails.items():
+            critical = tail.at_surprise(budget) ** (1 / tail_unit(test))
+            rows[name].setdefault(test, []).append((critical, median, tail.start, tail.scale))
     return {
         name: FeatureCalibration(
             tables={test: _table(entries) for test, entries in tests.items()},
@@ -111,28 +110,47 @@ def _tables(
     }
 
 
-def _quantiles_and_maxima(
+@dataclass(frozen=True)
+class _Tail:
+    """An exponential tail beyond the 95 % quantile."""
+
+    start: float
+    scale: float
+
+    @classmethod
+    def of(cls, values: Floats) -> _Tail:
+        start = float(np.quantile(values, 1 - TAIL_SHARE))
+        excess = values[values > start] - start
+        return cls(start, float(excess.mean()) if excess.size else 0.0)
+
+    def surprise(self, values: Floats) -> Floats:
+        """``-ln`` of the tail probability, 0 before the tail begins."""
+        if self.scale == 0:
+            return np.zeros_like(values)
+        surprise: Floats = np.where(values > self.start, (values - self.start) / self.scale - math.log(TAIL_SHARE), 0.0)
+        return surprise
+
+    def at_surprise(self, surprise: float) -> float:
+        return self.start + self.scale * max(surprise + math.log(TAIL_SHARE), 0.0)
+
+    def beyond(self, share: float) -> float:
+        """The value that ``share`` (at most 5 %) of the distribution exceeds."""
+        return self.at_surprise(-math.log(share))
+
+
+def _tails_and_surprises(
     simulated: dict[str, SimulatedFeature], size: int
-) -> tuple[dict[tuple[str, str], tuple[float, ...]], Floats]:
-    """Per statistic its quantiles; per window the largest of all statistics, each in units of its 99 % quantile."""
-    quantiles: dict[tuple[str, str], tuple[float, ...]] = {}
+) -> tuple[dict[tuple[str, str], tuple[float, _Tail]], Floats]:
+    """Per statistic its median and tail; per window the largest surprise of all statistics."""
+    tails: dict[tuple[str, str], tuple[float, _Tail]] = {}
     largest = np.zeros(SIMULATED_WINDOWS)
     for name, feature in simulated.items():
         for test, values in feature.statistics(size):
-            median, decile, percentile = (float(each) for each in np.quantile(values, (0.5, 0.9, 0.99)))
-            quantiles[name, test] = (median, decile, percentile)
-            if percentile > 0:
-                np.maximum(largest, values / percentile, out=largest)
-    return quantiles, largest
-
-
-def _tail_quantile(values: Floats, share: float) -> float:
-    """The value that ``share`` of the distribution exceeds, from an exponential tail where that is rarer than 5 %."""
-    if share >= TAIL_SHARE:
-        return float(np.quantile(values, 1 - share))
-    start = float(np.quantile(values, 1 - TAIL_SHARE))
-    excess = values[values > start] - start
-    return start + float(excess.mean() if excess.size else 0.0) * math.log(TAIL_SHARE / share)
+            in_unit = values.astype(np.float64) ** tail_unit(test)
+            tail = _Tail.of(in_unit)
+            tails[name, test] = (float(np.median(values)), tail)
+            np.maximum(largest, tail.surprise(in_unit), out=largest)
+    return tails, largest
 
 
 def _table(entries: list[tuple[float, ...]]) -> NullTable:

@@ -19,6 +19,9 @@ from driftline.errors import InputError
 FORMAT = 1
 """Of the JSON; a calibration of another format has to be built again."""
 
+TAIL_SHARE = 0.05
+"""Where a statistic's tail begins."""
+
 SQUARED_STATISTICS = frozenset({"population_stability_index", "jensen_shannon"})
 """Their tails fall as ``exp(-a x)``; the other statistics' as ``exp(-a x²)``."""
 
@@ -31,14 +34,17 @@ class NullTable:
     ----------
     critical_values:
         Family-wise thresholds: the budget is spent over all features and tests together.
-    medians, upper_deciles, upper_percentiles:
-        50, 90 and 99 % quantiles of this statistic alone: what p-values are read from.
+    medians:
+        50 % quantiles of this statistic alone.
+    tail_starts, tail_scales:
+        95 % quantile, and the mean excess over it, of the statistic's *tail unit* (`tail_unit`), whose tail falls
+        exponentially: what p-values are read from.
     """
 
     critical_values: tuple[float, ...]
     medians: tuple[float, ...]
-    upper_deciles: tuple[float, ...]
-    upper_percentiles: tuple[float, ...]
+    tail_starts: tuple[float, ...]
+    tail_scales: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -101,10 +107,14 @@ class Calibration:
         if table is None:
             return None
         critical = self._at(size, table.critical_values)
-        quantiles = tuple(self._at(size, row) for row in (table.medians, table.upper_deciles, table.upper_percentiles))
         return Evidence(
             critical_value=critical,
-            p_value=_upper_tail(statistic, quantiles, power=1 if test in SQUARED_STATISTICS else 2),
+            p_value=_upper_tail(
+                statistic,
+                tail_unit(test),
+                self._at(size, table.medians),
+                (self._at(size, table.tail_starts), self._at(size, table.tail_scales)),
+            ),
             is_evident=statistic >= critical and statistic > 0,
             source="calibrated",
         )
@@ -142,14 +152,18 @@ class Calibration:
         return float(np.exp(np.interp(math.log(max(size, 1)), np.log(self.sizes), logs)))
 
 
-def _upper_tail(statistic: float, quantiles: tuple[float, ...], power: int) -> float:
-    """Interpolates the logarithm of the tail probability between the quantiles, and extends the last piece."""
-    x = [0.0, *(quantile**power for quantile in quantiles)]
-    y = [0.0, math.log(0.5), math.log(0.1), math.log(0.01)]
-    at = statistic**power
-    if at <= x[-1] or x[-1] <= x[-2]:
-        return float(np.exp(np.interp(at, x, y)))
-    return max(math.exp(y[-1] + (at - x[-1]) * (y[-1] - y[-2]) / (x[-1] - x[-2])), 1e-300)
+def tail_unit(test: str) -> int:
+    """The power of the test's statistic whose tail falls exponentially: 1 for squared distances, 2 for plain ones."""
+    return 1 if test in SQUARED_STATISTICS else 2
+
+
+def _upper_tail(statistic: float, power: int, median: float, tail: tuple[float, float]) -> float:
+    """Tail probability: interpolated up to the tail's start, exponential beyond."""
+    start, scale = tail
+    value = statistic**power
+    if value <= start:
+        return float(np.interp(value, [0.0, min(median**power, start), start], [1.0, 0.5, TAIL_SHARE]))
+    return max(TAIL_SHARE * math.exp(-min((value - start) / scale, 700.0)), 1e-300)
 
 
 def _feature_from_json(entry: Mapping[str, Any]) -> FeatureCalibration:

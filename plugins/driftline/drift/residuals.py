@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.drift.blocks import FeatureBlocks
 from driftline.drift.pairs import group_ends
@@ -126,13 +127,13 @@ class _SeasonFit:
         return cls(beta[1:] * shrinkage, shrinkage, (left_out - others) * shrinkage)
 
 
-def _season_groups(feature: FeatureBlocks, whole: Floats) -> np.ndarray:  # type: ignore[type-arg]
+def _season_groups(feature: FeatureBlocks, whole: Floats) -> NDArray[np.intp]:
     if isinstance(feature.whole, CategoricalProfile):
         return np.arange(min(SEASON_LEVELS, len(feature.whole.binning.levels)) + 1)
     return np.concatenate([[0], group_ends(whole, SEASON_GROUPS)[:-1] + 1])
 
 
-def _prediction(others: Floats, starts: Floats, season: Floats) -> Floats:
+def _prediction(others: Floats, starts: NDArray[np.intp], season: Floats) -> Floats:
     cells = spread(others, starts, season * others.sum())
     predicted: Floats = cells / cells.sum()
     return predicted

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.profiles.binning import Floats
 
@@ -44,7 +45,7 @@ class Season:
     coefficients: tuple[tuple[float, ...], ...]
 
     def expected(self, cells: Floats, slices: Sequence[datetime]) -> Floats:
-        """``cells`` (rows of the baseline per cell) as they are to be expected in the hours ``slices``; the same sum."""
+        """``cells`` (rows of the baseline per cell) as they are to be expected in the hours ``slices``; same sum."""
         total = float(cells.sum())
         if not self.harmonics or total == 0:
             return cells
@@ -53,7 +54,7 @@ class Season:
         return spread(cells, np.array(self.group_starts), change)
 
 
-def spread(cells: Floats, group_starts: Floats, change: Floats) -> Floats:
+def spread(cells: Floats, group_starts: NDArray[np.intp], change: Floats) -> Floats:
     """Adds ``change`` (one per group) to ``cells`` in proportion, never below a twentieth; the sum stays."""
     groups = np.add.reduceat(cells, group_starts)
     with np.errstate(divide="ignore", invalid="ignore"):

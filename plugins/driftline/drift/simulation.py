@@ -133,10 +133,11 @@ class SimulatedFeature:
         pair = NumericPair(profile, profile)
         if not 0 < pair.reference_deviation < np.inf or profile.binning.edges.size == 0:
             return None
-        fine = np.append(widths_of(pair), 0.0)
-        ends = np.append(_coarse_starts(self.residuals.shares)[1:] - 1, fine.size - 1)
-        shifted = np.add.reduceat(fine, np.append(0, ends[:-1])) if ends.size > 1 else np.array([fine.sum()])
-        return (shifted[1:] / pair.reference_deviation).astype(np.float32)
+        edges = _coarse_starts(self.residuals.shares)[1:] - 1
+        if not edges.size:
+            return None
+        widths = np.add.reduceat(widths_of(pair), np.append(0, edges[1:]))
+        return (widths / pair.reference_deviation).astype(np.float32)
 
     @cached_property
     def _group_starts(self) -> NDArray[np.intp]:
@@ -166,9 +167,9 @@ def _coarse_starts(mass: Floats) -> NDArray[np.intp]:
 def _cell_statistics(expected: Floats, simulated: Floats, size: int) -> Iterator[tuple[str, Floats]]:
     used = expected > 0
     q = expected[used] / expected[used].sum()
-    p = simulated[:, used]
+    p = np.maximum(simulated[:, used], 0.0)
     filled = np.maximum(p, EMPTY_CELL_ROWS / size)
     yield "population_stability_index", ((filled - q) * np.log(filled / q)).sum(axis=1)
     middle = (p + q) / 2
-    divergence = special.rel_entr(np.maximum(p, 0.0), middle) + special.rel_entr(q, middle)
+    divergence = special.rel_entr(p, middle) + special.rel_entr(q, middle)
     yield "jensen_shannon", np.maximum(divergence.sum(axis=1), 0.0) / (2 * np.log(2))

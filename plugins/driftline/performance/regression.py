@@ -16,6 +16,9 @@ from driftline.profiles import Moments, RegressionOutcomeProfile
 ERROR_QUANTILES = {"error_p05": 0.05, "error_p50": 0.5, "error_p95": 0.95}
 """Quantiles of prediction minus label that are shown."""
 
+ROUNDING = 1e-12
+"""Labels that spread by less, relative to their mean, are constant: their mean itself is no more exact."""
+
 
 def regression_metrics(profile: RegressionOutcomeProfile, confidence: float = 0.95) -> dict[str, Metric]:
     """MAE, RMSE, bias, R², MAPE and quantiles of the error (prediction minus label, in the label's unit).
@@ -78,7 +81,7 @@ def _r2(profile: RegressionOutcomeProfile, confidence: float) -> Metric:
     rows, squared, spread = profile.labels.n, profile.squared_errors, profile.labels.m2
     if rows < 2:
         return undefined("r2", f"{rows} labels, at least 2 are needed", rows)
-    if spread <= 0 or profile.labels.mean + math.sqrt(spread / rows) == profile.labels.mean:
+    if math.sqrt(max(spread, 0.0) / rows) <= ROUNDING * abs(profile.labels.mean):
         return undefined("r2", f"all {rows} labels are the same, so there is nothing to explain", rows)
     unexplained = squared.mean * rows / spread
     if not math.isfinite(unexplained):

@@ -32,6 +32,9 @@ LAG_SHARE = 0.25
 REFERENCE_SCALE = 1.496
 REFERENCE_FREEDOM = 10.5
 
+ROUNDING = 1e-12
+"""Relative to the values: what is less is no slope and no scatter."""
+
 Floats = NDArray[np.float64]
 
 
@@ -164,8 +167,11 @@ def _line(days: Floats, values: Floats) -> tuple[float, float, float]:
     lags = max(round(LAG_SHARE * values.size) - 1, 1)
     fitted = OLS(values, design).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})
     level = float(fitted.params[0] + fitted.params[1] * design[-1, 1])
-    is_exact = np.ptp(fitted.resid) <= 1e-12 * max(float(np.abs(values).max()), 1e-300)
-    return level, float(fitted.params[1]), 0.0 if is_exact else float(fitted.bse[1])
+    slope, error = float(fitted.params[1]), float(fitted.bse[1])
+    rounding = ROUNDING * float(np.abs(values).max())
+    if abs(slope) * float(np.ptp(days)) <= rounding:
+        slope = 0.0
+    return level, slope, 0.0 if np.ptp(fitted.resid) <= rounding else error
 
 
 def _p_value(slope: float, error: float) -> float:

@@ -43,7 +43,7 @@ def test_the_difference_of_two_shares_has_newcombes_interval() -> None:
 
 
 def test_a_mean_has_the_normal_interval() -> None:
-    # 10 +- 1.96 * sqrt(4 / 100)
+    # By hand: mean 10, standard error 2 over 10.
     assert mean_interval(Moments(n=100, mean=10.0, m2=99 * 4.0), 0.95) == pytest.approx((9.608007, 10.391993), abs=1e-6)
 
 
