@@ -29,7 +29,7 @@ from include.demo.stack import Stack
 from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary, windows_checked
 
 INTERRUPTED = 130
-STEPS = 10
+STEPS = 11
 WINDOW_EVERY = timedelta(hours=6)
 A_YEAR = timedelta(days=364)
 TWICE_A_MONTH = "0 6 1,15 * *"

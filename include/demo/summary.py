@@ -24,13 +24,13 @@ SHOWN_FINDINGS = 6
 
 _DECISION: LiteralString = "SELECT verdict, reason FROM driftline.decisions WHERE model = %s AND window_end = %s"
 _WORST: LiteralString = """
-SELECT check_name, subject, severity, description
+SELECT check_name, subject, test, severity, description
 FROM (
-    SELECT DISTINCT ON (check_name, subject) check_name, subject, severity, description,
+    SELECT DISTINCT ON (check_name, subject) check_name, subject, test, severity, description,
            array_position(ARRAY['critical', 'high', 'medium', 'low', 'none'], severity) AS rank
     FROM driftline.findings
     WHERE model = %s AND window_end = %s AND status = 'detected' AND segment = ''
-    ORDER BY check_name, subject, rank, test) AS worst
+    ORDER BY check_name, subject, rank, test <> 'population_stability_index', test) AS worst
 ORDER BY rank, check_name, subject LIMIT %s
 """
 _BY_MONTH: LiteralString = """
@@ -104,9 +104,9 @@ def show_summary(  # noqa: PLR0917 - what there is to show
 
 
 def _worst_findings(store_url: str, window_end: datetime) -> Table:
-    table = Table("severity", "check", "subject", "what was found")
-    for check, subject, severity, description in _rows(store_url, _WORST, MODEL, window_end, SHOWN_FINDINGS):
-        table.add_row(severity, check, escape(subject), escape(description))
+    table = Table("severity", "check", "subject", "test", "what was found")
+    for check, subject, test, severity, description in _rows(store_url, _WORST, MODEL, window_end, SHOWN_FINDINGS):
+        table.add_row(severity, check, escape(subject), test.replace("_", " "), escape(description))
     return table
 
 

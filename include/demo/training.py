@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from include.demo.flights import CALENDAR_AND_ROUTE, CATEGORICAL, FEATURES, YEAR_START
 
@@ -66,9 +67,10 @@ class TrainedModel:
     def score(self, flights: pd.DataFrame) -> np.ndarray:
         """Probability of arriving late (`flight_delay`) or the delay in minutes (`arrival_delay`), one per flight."""
         inputs = _inputs(flights, self.recipe.features, self.levels)
-        if self.recipe.is_classifier:
-            return np.asarray(self.estimator.predict_proba(inputs)[:, 1])
-        return np.asarray(self.estimator.predict(inputs))
+        with _one_thread():
+            if self.recipe.is_classifier:
+                return np.asarray(self.estimator.predict_proba(inputs)[:, 1])
+            return np.asarray(self.estimator.predict(inputs))
 
 
 def train(recipe: Recipe, flights: pd.DataFrame) -> TrainedModel:
@@ -78,7 +80,8 @@ def train(recipe: Recipe, flights: pd.DataFrame) -> TrainedModel:
     target = known["is_late"].astype(int) if recipe.is_classifier else known["delay_minutes"]
     kind = HistGradientBoostingClassifier if recipe.is_classifier else HistGradientBoostingRegressor
     estimator = kind(categorical_features="from_dtype", random_state=_SEED, **recipe.parameters)
-    estimator.fit(_inputs(known, recipe.features, levels), target)
+    with _one_thread():
+        estimator.fit(_inputs(known, recipe.features, levels), target)
     return TrainedModel(recipe, estimator, levels)
 
 
@@ -98,6 +101,11 @@ def load_or_train(recipe: Recipe, flights: pd.DataFrame, folder: Path) -> Traine
     joblib.dump(trained, draft)
     draft.replace(path)
     return trained
+
+
+def _one_thread() -> threadpool_limits:
+    """OpenMP's threads wait for each other by spinning: beside a starting Airflow that takes eight times as long."""
+    return threadpool_limits(limits=1, user_api="openmp")
 
 
 def _inputs(flights: pd.DataFrame, features: list[str], levels: dict[str, list[str]]) -> pd.DataFrame:

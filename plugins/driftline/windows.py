@@ -38,7 +38,8 @@ class Window:
     @classmethod
     def ending(cls, end: datetime, lookback: timedelta) -> Window:
         """The window of length ``lookback`` whose (exclusive) end is ``end``."""
-        return cls(start=end - lookback, end=end)
+        # In UTC: in a zone with daylight-saving time a subtraction moves the clock's hands, not the time.
+        return cls(start=as_utc(end, "window's end") - lookback, end=end)
 
     @property
     def length(self) -> timedelta:

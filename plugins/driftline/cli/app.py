@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, migrate, models
+from driftline.cli import baseline, check, compare, migrate, models
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
 app.command(name="check")(check.check)
+app.command(name="compare")(compare.compare)
 app.command(name="migrate")(migrate.migrate)
 
 

@@ -1,11 +1,49 @@
-"""Driftline as an Airflow plugin."""
+"""Driftline as an Airflow plugin: its pages in the API server, and the way to them in the navigation."""
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any, ClassVar
+
 from airflow.plugins_manager import AirflowPlugin
+
+from driftline.web.addresses import MOUNT
+
+_PAGES = MOUNT.removeprefix("/")
+"""Relative to Airflow's `<base>`, so that the pages are found under a prefix of `[api] base_url` too."""
 
 
 class DriftlinePlugin(AirflowPlugin):  # type: ignore[misc] # Airflow is not typed here
-    """Lets Airflow know the installation by name."""
+    """Pages about windows: in the navigation, on every DAG and on every run."""
 
     name = "driftline"
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Driftline",
+            "href": f"{_PAGES}/",
+            "destination": "nav",
+            "url_route": "driftline",
+            "nav_top_level": True,
+        },
+        {
+            "name": "Driftline",
+            "href": f"{_PAGES}/dags/{{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "driftline-model",
+        },
+        {
+            "name": "Driftline",
+            "href": f"{_PAGES}/dags/{{DAG_ID}}/runs/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "driftline-window",
+        },
+    ]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """Made when the API server asks: plugins are loaded in every task too, which need no web application."""
+        from driftline.dagkit.web_access import require_reader
+        from driftline.dagkit.web_store import open_store
+        from driftline.web.app import create_app
+
+        return [{"app": create_app(open_store, require_reader), "url_prefix": MOUNT, "name": "Driftline"}]

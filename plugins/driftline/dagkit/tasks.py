@@ -83,7 +83,7 @@ def decide(model: str, key: WindowKey) -> str | None:
     from driftline.monitoring.decision import decide_window
 
     context = get_current_context()
-    record = decide_window(airflow_monitor(model), from_key(key), _context(context))
+    record = decide_window(airflow_monitor(model), from_key(key), _context(context, model, key))
     log.info("%s: %s", record.verdict, record.reason)
     if record.is_suppressed:
         log.info("The window is historical: its results are written, and nothing follows from them.")
@@ -106,7 +106,7 @@ def roll_back(model: str, key: WindowKey) -> str:
     from driftline.monitoring.action import deliver_alerts, roll_back_window
 
     monitor = airflow_monitor(model)
-    outcome = roll_back_window(monitor, from_key(key), _context(get_current_context()))
+    outcome = roll_back_window(monitor, from_key(key), _context(get_current_context(), model, key))
     deliver_alerts(monitor, send_to_slack)
     return outcome.explanation
 
@@ -116,16 +116,19 @@ def all_clear(model: str, key: WindowKey) -> str:
     return f"{model}, {from_key(key)}: nothing to do"
 
 
-def _context(context: Any) -> Any:
+def _context(context: Any, model: str, key: WindowKey) -> Any:
     from driftline.alerts import Link
-    from driftline.dagkit.links import run_url
+    from driftline.dagkit.links import run_url, window_url
     from driftline.monitoring.decision import Context
 
     run = context["dag_run"]
     return Context(
         run_id=run.run_id,
         acts_on_history=bool(context["params"].get("act_on_history", False)),
-        links=(Link("Run in Airflow", run_url(run.dag_id, run.run_id)),),
+        links=(
+            Link("Run in Airflow", run_url(run.dag_id, run.run_id)),
+            Link("Report", window_url(model, from_key(key).end)),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from driftline.profiles import CategoricalProfile, NumericProfile, Profile, merg
 from driftline.profiles.binning import Floats
 from driftline.windows import SLICE_LENGTH
 
+FeatureProfile = NumericProfile | CategoricalProfile
 SliceProfiles = tuple[datetime, Mapping[str, Profile]]
 
 
@@ -43,7 +44,7 @@ class FeatureBlocks:
         Rows per used block.
     """
 
-    whole: NumericProfile | CategoricalProfile
+    whole: FeatureProfile
     is_used: NDArray[np.bool_]
     counts: Floats
     missing: Floats
@@ -72,9 +73,11 @@ def feature_blocks(blocks: Sequence[Block], name: str) -> FeatureBlocks | None:
     used = [profile for profile in merged if profile is not None]
     if not used:
         return None
+    whole = _merged(Block((), tuple({name: profile} for profile in used)), name)
+    assert whole is not None
     counts = np.array([cells_of(each) if isinstance(each, CategoricalProfile) else each.counts for each in used])
     return FeatureBlocks(
-        whole=merge(used),
+        whole=whole,
         is_used=np.array([profile is not None for profile in merged]),
         counts=counts.astype(np.float64),
         missing=np.array([_missing(profile) for profile in used], dtype=np.float64),
@@ -82,14 +85,18 @@ def feature_blocks(blocks: Sequence[Block], name: str) -> FeatureBlocks | None:
     )
 
 
-def _merged(block: Block, name: str) -> NumericProfile | CategoricalProfile | None:
+def _merged(block: Block, name: str) -> FeatureProfile | None:
     found = [profiles[name] for profiles in block.profiles if name in profiles]
-    features = [profile for profile in found if isinstance(profile, NumericProfile | CategoricalProfile)]
-    if not features:
-        return None
-    whole: NumericProfile | CategoricalProfile = merge(features)  # type: ignore[type-var]
-    return whole if whole.rows > _missing(whole) else None
+    numeric = [profile for profile in found if isinstance(profile, NumericProfile)]
+    categorical = [profile for profile in found if isinstance(profile, CategoricalProfile)]
+    if numeric:
+        return _with_values(merge(numeric))
+    return _with_values(merge(categorical)) if categorical else None
 
 
-def _missing(profile: NumericProfile | CategoricalProfile) -> int:
+def _with_values(profile: FeatureProfile) -> FeatureProfile | None:
+    return profile if profile.rows > _missing(profile) else None
+
+
+def _missing(profile: FeatureProfile) -> int:
     return profile.nulls if isinstance(profile, CategoricalProfile) else profile.rows - profile.finite

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from driftline.drift.blocks import Block, SliceProfiles, cut_into_blocks, feature_blocks
+from driftline.drift.blocks import Block, FeatureBlocks, SliceProfiles, cut_into_blocks, feature_blocks
 from driftline.drift.calibration import TAIL_SHARE, Calibration, FeatureCalibration, NullTable, tail_unit
+from driftline.drift.pooling import pooled
 from driftline.drift.residuals import Residuals, residuals_of
 from driftline.drift.season import harmonics_for, harmonics_of
 from driftline.drift.simulation import SimulatedFeature
 from driftline.errors import InputError
+from driftline.profiles import CategoricalProfile, NumericProfile
 from driftline.profiles.binning import Floats
 from driftline.windows import SLICE_LENGTH
 
@@ -21,7 +23,7 @@ LEAST_BLOCKS = 10
 """From fewer windows nothing can be said about how windows differ."""
 
 SIMULATED_WINDOWS = 4_000
-SIZES = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 300_000, 1_000_000)
+SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 SEED = 20_260_101
 """Fixed: the same baseline gives the same thresholds."""
 
@@ -76,13 +78,22 @@ def _simulated_features(blocks: Sequence[Block], window_hours: int) -> dict[str,
     rng = np.random.default_rng(SEED)
     weights = rng.standard_normal((SIMULATED_WINDOWS, len(blocks)), dtype=np.float32)
     names = dict.fromkeys(name for block in blocks for profiles in block.profiles for name in profiles)
-    simulated = {}
-    for name in names:
-        feature = feature_blocks(blocks, name)
-        if feature is not None and feature.rows.size >= LEAST_BLOCKS:
-            residuals = residuals_of(feature, basis[feature.is_used], harmonics)
-            simulated[name] = SimulatedFeature.of(feature, residuals, weights[:, feature.is_used], rng)
-    return simulated
+    features = {name: feature_blocks(blocks, name) for name in names}
+    usable = {name: each for name, each in features.items() if each is not None and each.rows.size >= LEAST_BLOCKS}
+    residuals = _pooled_by_kind(
+        usable, {name: residuals_of(each, basis[each.is_used], harmonics) for name, each in usable.items()}
+    )
+    return {
+        name: SimulatedFeature.of(each, residuals[name], weights[:, each.is_used], rng) for name, each in usable.items()
+    }
+
+
+def _pooled_by_kind(features: Mapping[str, FeatureBlocks], residuals: Mapping[str, Residuals]) -> dict[str, Residuals]:
+    by_name: dict[str, Residuals] = {}
+    for kind in (NumericProfile, CategoricalProfile):
+        names = [name for name, feature in features.items() if isinstance(feature.whole, kind)]
+        by_name |= dict(zip(names, pooled([residuals[name] for name in names]), strict=True))
+    return {name: by_name[name] for name in features}
 
 
 def _sizes_below(largest: float) -> tuple[int, ...]:

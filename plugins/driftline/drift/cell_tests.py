@@ -1,7 +1,8 @@
 """Tests on shares per cell: PSI, Jensen-Shannon, Hellinger, total variation, chi-square.
 
 Numeric features are grouped by the reference's deciles (a value that holds a tenth by itself is a group alone), with
-the missing values as a group of their own; categorical ones by their levels, with rare, never-seen and null apart.
+the missing values as a group of their own; categorical ones by their 100 commonest levels, with the rarer ones, the
+never-seen and null as a cell each.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class CellDriftTest(DriftTest):
         return pair.groups
 
     def p_value(self, measurement: Measurement) -> float:
-        statistic, freedom = distances.chi_square(*distances.pooled_rare_cells(*measurement.pair.groups))
+        statistic, freedom = measurement.pair.chi_square
         return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
 
     def critical_chi_square(self, measurement: Measurement) -> float:
@@ -155,7 +156,7 @@ class ChiSquareTest(CellDriftTest):
 
     def measure(self, pair: Pair) -> Measurement:
         cells = self.cells(pair)
-        statistic, freedom = distances.chi_square(*distances.pooled_rare_cells(*cells))
+        statistic, freedom = pair.chi_square
         if not freedom:
             raise NotEvaluable("Too few rows per level: pooled, all levels are one cell.")
         return Measurement(

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.drift import distances
 from driftline.drift.columns import ColumnData, as_levels, as_numbers
 from driftline.errors import InputError
 from driftline.profiles import (
@@ -23,6 +24,10 @@ from driftline.profiles.binning import Counts, Floats
 
 GROUPS = 10
 """Numeric cells are grouped into so many reference quantiles for the tests that work on shares."""
+
+
+LARGEST_LEVELS = 100
+"""Levels that have a cell of their own in the tests that work on shares."""
 
 
 class NotEvaluable(InputError):
@@ -75,6 +80,11 @@ class NumericPair:
         reference = np.append(np.add.reduceat(self.expected, starts), self.reference_missing)
         current = np.append(np.add.reduceat(self.current.counts, starts), self.current_missing)
         return _without_empty(reference, current.astype(np.float64))
+
+    @cached_property
+    def chi_square(self) -> tuple[float, int]:
+        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom."""
+        return distances.chi_square(*distances.pooled_rare_cells(*self.groups))
 
     @cached_property
     def cumulative(self) -> tuple[Floats, Floats]:
@@ -135,8 +145,13 @@ class CategoricalPair:
 
     @cached_property
     def groups(self) -> tuple[Floats, Floats]:
-        """Rows per cell that either side has rows in, reference and current."""
-        return _without_empty(self.expected, cells_of(self.current))
+        """Rows per cell that either side has rows in, reference and current; levels beyond the commonest 100 pooled."""
+        return _without_empty(grouped_levels(self.expected), grouped_levels(cells_of(self.current)))
+
+    @cached_property
+    def chi_square(self) -> tuple[float, int]:
+        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom."""
+        return distances.chi_square(*distances.pooled_rare_cells(*self.groups))
 
     def require_finite_values(self) -> None:
         """Raises `NotEvaluable` unless both sides have values, of more than one level between them."""
@@ -153,6 +168,20 @@ Pair = NumericPair | CategoricalPair
 def cells_of(profile: CategoricalProfile) -> Floats:
     """Rows per level, then: the pooled rare levels, the never-seen ones, null."""
     return np.append(profile.counts, [profile.other, profile.unseen, profile.nulls]).astype(np.float64)
+
+
+def grouped_levels(cells: Floats) -> Floats:
+    """The cells of `cells_of` (last axis), the levels beyond `LARGEST_LEVELS` in the cell of the pooled rare ones.
+
+    A binning has its levels by falling frequency. With a cell for each of a thousand rare levels the noise of all would
+    drown the change of any.
+    """
+    levels = cells.shape[-1] - 3
+    if levels <= LARGEST_LEVELS:
+        return cells
+    starts = np.append(np.arange(LARGEST_LEVELS + 1), [levels + 1, levels + 2])
+    grouped: Floats = np.add.reduceat(cells, starts, axis=-1)
+    return grouped
 
 
 def pair_of_profiles(reference: Profile, current: Profile) -> Pair:

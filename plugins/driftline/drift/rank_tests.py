@@ -145,7 +145,7 @@ class WassersteinDistance(NumericDriftTest):
         return self.measured(pair, statistic, statistic)
 
     def p_value(self, measurement: Measurement) -> float:
-        statistic, freedom = distances.chi_square(*distances.pooled_rare_cells(*measurement.pair.groups))
+        statistic, freedom = measurement.pair.chi_square
         return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
 
     def critical_value(self, measurement: Measurement) -> float:

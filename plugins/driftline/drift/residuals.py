@@ -100,31 +100,37 @@ class _SeasonFit:
 
     @classmethod
     def of(cls, grouped: Floats, basis: Floats, weights: Floats) -> _SeasonFit:
-        """Weighted least squares with James-Stein shrinkage (positive part).
+        """Weighted least squares, each harmonic shrunken by itself (positive-part James-Stein).
 
-        The shrinkage ``1 - q s² / |fit|²`` leaves nothing of a season that is no larger than the noise of its own
-        ``q`` coefficients. Source: Efron and Morris (1973), "Stein's estimation rule and its competitors".
+        Of a harmonic that is no larger than the noise of its own two coefficients nothing is left. Source: Efron and
+        Morris (1973), "Stein's estimation rule and its competitors", Journal of the American Statistical Association.
         """
         blocks, coefficients = grouped.shape[0], basis.shape[1]
-        nothing = cls(np.zeros((coefficients, grouped.shape[1])), 0.0, np.zeros_like(grouped))
         if coefficients == 0 or blocks < 2 * coefficients + 2:
-            return nothing
+            return cls(np.zeros((coefficients, grouped.shape[1])), 0.0, np.zeros_like(grouped))
         root = np.sqrt(weights / weights.mean())[:, None]
         design = np.hstack([np.ones((blocks, 1)), basis]) * root
         inverse = np.linalg.pinv(design)
-        leverage = np.einsum("ij,ji->i", design, inverse)
         beta = inverse @ (grouped * root)
-        season = basis @ beta[1:]
+        residual = grouped * root - design @ beta
         scale = np.sqrt(np.maximum(np.average(grouped, axis=0, weights=weights), 1e-12))
-        residual = grouped - beta[0] - season
-        noise = np.sum(np.square(residual * root / scale)) / (blocks - coefficients - 1)
-        strength = np.sum(np.square(season * root / scale))
-        shrinkage = float(max(0.0, 1 - coefficients * noise / strength)) if strength > 0 else 0.0
-        if shrinkage == 0:
-            return nothing
-        left_out = grouped - residual / np.maximum(1 - leverage, 0.05)[:, None]
-        others = (weights @ grouped - weights[:, None] * grouped) / (weights.sum() - weights)[:, None]
-        return cls(beta[1:] * shrinkage, shrinkage, (left_out - others) * shrinkage)
+        noise = float(np.sum(np.square(residual / scale)) / (blocks - coefficients - 1))
+        believed = np.tile(_believed(basis, beta[1:], root / scale, noise), 2)
+        leverage = np.einsum("ij,ji->i", design, inverse)
+        lost = np.einsum("qb,bg->bqg", inverse, residual / np.maximum(1 - leverage, 0.05)[:, None])
+        from_others = basis * believed * (weights.sum() / (weights.sum() - weights))[:, None]
+        season = np.einsum("bq,bqg->bg", from_others, (beta - lost)[:, 1:])
+        return cls(beta[1:] * believed[:, None], float(believed.mean()), season)
+
+
+def _believed(basis: Floats, beta: Floats, weights: Floats, noise: float) -> Floats:
+    """Per harmonic (its cosine and sine together) the share of it that is more than the noise of its coefficients."""
+    shares = []
+    for harmonic in range(beta.shape[0] // 2):
+        both = [harmonic, harmonic + beta.shape[0] // 2]
+        strength = float(np.sum(np.square(basis[:, both] @ beta[both] * weights)))
+        shares.append(max(0.0, 1 - 2 * noise / strength) if strength > 0 else 0.0)
+    return np.array(shares)
 
 
 def _season_groups(feature: FeatureBlocks, whole: Floats) -> NDArray[np.intp]:

@@ -23,7 +23,7 @@ from scipy import special
 
 from driftline.drift.blocks import FeatureBlocks
 from driftline.drift.distances import EMPTY_CELL_ROWS
-from driftline.drift.pairs import NumericPair, group_ends
+from driftline.drift.pairs import LARGEST_LEVELS, NumericPair, group_ends, grouped_levels
 from driftline.drift.rank_tests import widths_of
 from driftline.drift.residuals import Residuals
 from driftline.profiles import NumericProfile
@@ -41,6 +41,8 @@ class SimulatedFeature:
     ----------
     feature, residuals:
         What was observed.
+    cell_starts:
+        First cell of each of the coarser cells that are simulated.
     deviations:
         Per simulated window and cell, the deviation between windows (shares).
     missing_deviations, new_level_shares:
@@ -51,6 +53,7 @@ class SimulatedFeature:
 
     feature: FeatureBlocks
     residuals: Residuals
+    cell_starts: NDArray[np.intp]
     deviations: Draws
     missing_deviations: Floats
     new_level_shares: Floats
@@ -66,10 +69,12 @@ class SimulatedFeature:
         widening = np.sqrt(freedom / rng.chisquare(freedom, windows))
         mixing = weights * (widening / np.sqrt(blocks))[:, None].astype(np.float32)
         centred = residuals.new_level_shares - residuals.new_level_shares.mean()
+        starts = _cell_starts(feature)
         return cls(
             feature=feature,
             residuals=residuals,
-            deviations=mixing @ _simulated_cells(feature, residuals.deviations).astype(np.float32),
+            cell_starts=starts,
+            deviations=mixing @ np.add.reduceat(residuals.deviations, starts, axis=1).astype(np.float32),
             missing_deviations=mixing @ residuals.missing_deviations,
             new_level_shares=np.maximum(residuals.new_level_shares.mean() + mixing @ centred, 0.0),
             rng=rng,
@@ -107,7 +112,7 @@ class SimulatedFeature:
         yield from _cell_statistics(expected, simulated, size)
 
     def _categorical_statistics(self, size: int, extra: float) -> Iterator[tuple[str, Floats]]:
-        expected = self.residuals.shares
+        expected = self._coarse_shares
         shares = np.clip(expected + self.deviations, 0.0, None)
         noise = self.rng.poisson(shares * size) / size - shares if extra > 0 else 0.0
         simulated = np.clip(shares + noise * np.sqrt(extra), 0.0, None)
@@ -120,7 +125,7 @@ class SimulatedFeature:
     @cached_property
     def _noise(self) -> Draws:
         """Sampling noise of one row: multinomial covariance, one draw per window."""
-        shares = np.add.reduceat(self.residuals.shares, _coarse_starts(self.residuals.shares)).astype(np.float32)
+        shares = self._coarse_shares.astype(np.float32)
         normal = self.rng.standard_normal((self.deviations.shape[0], shares.size), dtype=np.float32) * np.sqrt(shares)
         noise: Draws = normal - normal.sum(axis=1, keepdims=True) * shares
         return noise
@@ -133,35 +138,36 @@ class SimulatedFeature:
         pair = NumericPair(profile, profile)
         if not 0 < pair.reference_deviation < np.inf or profile.binning.edges.size == 0:
             return None
-        edges = _coarse_starts(self.residuals.shares)[1:] - 1
+        edges = self.cell_starts[1:] - 1
         if not edges.size:
             return None
         widths = np.add.reduceat(widths_of(pair), np.append(0, edges[1:]))
         return (widths / pair.reference_deviation).astype(np.float32)
 
     @cached_property
+    def _coarse_shares(self) -> Floats:
+        shares: Floats = np.add.reduceat(self.residuals.shares, self.cell_starts)
+        return shares
+
+    @cached_property
     def _group_starts(self) -> NDArray[np.intp]:
         """First coarse cell of each of the groups that PSI and Jensen-Shannon are taken on."""
-        ends = group_ends(self.residuals.shares)[:-1]
-        return np.append(0, np.searchsorted(_coarse_starts(self.residuals.shares), ends + 1))
+        ends = group_ends(self.feature.counts.sum(axis=0))[:-1]
+        return np.append(0, np.searchsorted(self.cell_starts, ends + 1))
 
     @cached_property
     def _group_shares(self) -> Floats:
-        coarse = np.add.reduceat(self.residuals.shares, _coarse_starts(self.residuals.shares))
-        shares: Floats = np.add.reduceat(coarse, self._group_starts)
+        shares: Floats = np.add.reduceat(self._coarse_shares, self._group_starts)
         return shares
 
 
-def _simulated_cells(feature: FeatureBlocks, deviations: Floats) -> Floats:
-    """Deviations per coarse cell (numeric), or per level."""
+def _cell_starts(feature: FeatureBlocks) -> NDArray[np.intp]:
+    """Numeric cells in about 250 of equal mass, refining those of PSI; levels as the tests group them."""
+    mass = feature.counts.sum(axis=0)
     if not isinstance(feature.whole, NumericProfile):
-        return deviations
-    return np.add.reduceat(deviations, _coarse_starts(feature.counts.sum(axis=0)), axis=1)
-
-
-def _coarse_starts(mass: Floats) -> NDArray[np.intp]:
-    ends = np.union1d(group_ends(mass, SIMULATED_CELLS), group_ends(mass))
-    return np.append(0, ends[:-1] + 1)
+        cells = np.arange(grouped_levels(mass).size)
+        return np.where(cells <= LARGEST_LEVELS, cells, cells + mass.size - cells.size)
+    return np.append(0, np.union1d(group_ends(mass, SIMULATED_CELLS), group_ends(mass))[:-1] + 1)
 
 
 def _cell_statistics(expected: Floats, simulated: Floats, size: int) -> Iterator[tuple[str, Floats]]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from driftline.errors import NoBaseline
 from driftline.monitoring.binnings import make_binnings
+from driftline.monitoring.calibration import calibrate
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.slices import fingerprints, read_profiles, runs_of
 from driftline.profiles.profile import Profile
@@ -110,7 +111,7 @@ def _build(monitor: Monitor, connection: Connection) -> StoredBaseline:
     merged = _over_versions(window_profiles(connection, baseline, period))
     write_baseline_profiles(connection, baseline, merged)
     counted = merged[""][Role.PREDICTION].rows
-    activate_baseline(connection, baseline, counted, calibration={})
+    activate_baseline(connection, baseline, counted, calibrate(monitor, connection, baseline))
     built = active_baseline(connection, monitor.model)
     assert built is not None
     return built

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from driftline.config import Feature
 from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, ReportFormat, findings_of
 from driftline.findings import Check, Comparison, Finding, Status
+from driftline.monitoring.calibration import share_of_budget
 from driftline.monitoring.checks import Evidence, Result, nothing_to_check
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.profile import Profile
@@ -17,20 +18,22 @@ from driftline.sources.catalog import missing_features
 def check_drift(monitor: Monitor, evidence: Evidence) -> Result:
     if not evidence.current:
         return nothing_to_check(Check.DRIFT, "The window has no predictions.")
-    detector = _detector(monitor, evidence)
+    detectors = {segment: _detector(monitor, evidence, segment) for _, segment in evidence.current}
     features = evidence.baseline.subjects(Role.FEATURE)
     findings: list[Finding] = list(_unwatched(monitor, evidence))
     verdicts: dict[str, DriftVerdict] = {}
     for (version, segment), subjects in sorted(evidence.current.items()):
         reference = _features(evidence.reference.get(segment, {}), features)
-        verdict = detector.detect_profile_drift(reference, _features(subjects, features))
+        verdict = detectors[segment].detect_profile_drift(
+            reference, _features(subjects, features), window=evidence.record.window
+        )
         findings += findings_of(verdict, version=version, segment=segment, comparison=Comparison.BASELINE)
         if segment == "":
             verdicts[version] = verdict
-    return Result(findings, _page(monitor, evidence, detector, verdicts))
+    return Result(findings, _page(monitor, evidence, verdicts))
 
 
-def _detector(monitor: Monitor, evidence: Evidence) -> DriftDetector:
+def _detector(monitor: Monitor, evidence: Evidence, segment: str) -> DriftDetector:
     configured = monitor.config.checks.drift
     thresholds = DriftThresholds(
         psi=configured.psi,
@@ -38,10 +41,10 @@ def _detector(monitor: Monitor, evidence: Evidence) -> DriftDetector:
         kolmogorov_smirnov=configured.kolmogorov_smirnov,
         null_share=configured.null_share,
         new_level_share=configured.new_level_share,
-        false_alarm_rate=configured.false_alarm_rate,
+        false_alarm_rate=share_of_budget(monitor),
         minimum_rows=configured.minimum_rows,
     )
-    learned = evidence.baseline.calibration.get(Check.DRIFT.value)
+    learned = evidence.baseline.calibration.get(Check.DRIFT.value, {}).get(segment)
     return DriftDetector(thresholds, None if learned is None else Calibration.from_json(learned))
 
 
@@ -77,10 +80,10 @@ def _not_compared(feature: Feature, reason: str) -> Finding:
     )
 
 
-def _page(monitor: Monitor, evidence: Evidence, detector: DriftDetector, verdicts: Mapping[str, DriftVerdict]) -> str:
+def _page(monitor: Monitor, evidence: Evidence, verdicts: Mapping[str, DriftVerdict]) -> str:
     """The report of the version with the worst drift; the others' findings are in the tables."""
     if not verdicts:
         return ""
     version = max(verdicts, key=lambda name: verdicts[name].severity.rank)
     title = f"{monitor.model} {version}, {evidence.record.window}"
-    return detector.generate_drift_report(verdicts[version], title, ReportFormat.HTML)
+    return DriftDetector().generate_drift_report(verdicts[version], title, ReportFormat.HTML)

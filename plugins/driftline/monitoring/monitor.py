@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
+from driftline.config.model_config import segment_name
 from driftline.profiles.counting import SegmentColumn
 from driftline.profiles.roles import Role
 from driftline.sources import PredictionLog
@@ -89,10 +90,15 @@ def segment_columns(monitor: Monitor) -> list[SegmentColumn]:
     """The segments to cut, in the order in which the log's batches carry their columns."""
     present = set(monitor.log.present_segment_columns())
     return [
-        SegmentColumn({value: f"{segment.column}={value}" for value in segment.values})
+        SegmentColumn({value: segment_name(segment.column, value) for value in segment.values})
         for segment in monitor.config.segments
         if segment.column in present
     ]
+
+
+def segment_names(monitor: Monitor) -> list[str]:
+    """The names of the segments that are cut, in the file's order."""
+    return [name for column in segment_columns(monitor) for name in column.names.values()]
 
 
 def positive_levels(monitor: Monitor) -> frozenset[str]:

@@ -28,7 +28,7 @@ def binary_metrics(profile: BinaryOutcomeProfile, confidence: float = 0.95) -> d
     Parameters
     ----------
     profile : BinaryOutcomeProfile
-        Labelled predictions. Rows without a valid score count in the first five metrics only.
+        Labeled predictions. Rows without a valid score count in the first five metrics only.
     confidence : float
         Level of the intervals, 0 to 1.
 
@@ -117,4 +117,4 @@ def _mean(name: str, moments: Moments, profile: BinaryOutcomeProfile, confidence
 
 
 def _no_scores(profile: BinaryOutcomeProfile) -> str:
-    return f"none of the {profile.rows} labelled rows has a valid score" if profile.rows else "no labels"
+    return f"none of the {profile.rows} labeled rows has a valid score" if profile.rows else "no labels"

@@ -11,7 +11,7 @@ from driftline.errors import InputError
 from driftline.findings import Check, Comparison, Finding, Status
 from driftline.performance.drop import Drop, drop_between, why_incomparable
 from driftline.performance.labels import label_findings
-from driftline.performance.measure import labelled_rows, outcome_metrics, usual_metrics
+from driftline.performance.measure import labeled_rows, outcome_metrics, usual_metrics
 from driftline.performance.metric import Metric, OutcomeProfile
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.wording import description, recommendation, title
@@ -36,9 +36,9 @@ def performance_findings(
     Parameters
     ----------
     reference, current : OutcomeProfile or None
-        Labelled predictions of the baseline (or the other version) and of the window; ``None`` without any.
+        Labeled predictions of the baseline (or the other version) and of the window; ``None`` without any.
     predictions : int
-        Predictions of the window, labelled or not.
+        Predictions of the window, labeled or not.
     thresholds : PerformanceThresholds
         The limits.
     is_mature : bool
@@ -74,14 +74,14 @@ def performance_findings(
         version=version,
         segment=segment,
     )
-    labelled = labelled_rows(current)
+    labeled = labeled_rows(current)
     place = _Place(
         version=version,
         segment=segment,
         comparison=comparison,
-        reference_size=labelled_rows(reference),
-        current_size=labelled,
-        maturity=_maturity(labelled, predictions, thresholds.minimum_coverage, is_mature),
+        reference_size=labeled_rows(reference),
+        current_size=labeled,
+        maturity=_maturity(labeled, predictions, thresholds.minimum_coverage, is_mature),
     )
     return [*_degradations(reference, current, thresholds, place), *labels]
 
@@ -114,8 +114,8 @@ class _Place:
         )
 
 
-def _maturity(labelled: int, predictions: int, minimum_coverage: float, is_mature: bool) -> dict[str, Any]:
-    coverage = min(labelled / predictions, 1.0) if predictions else None
+def _maturity(labeled: int, predictions: int, minimum_coverage: float, is_mature: bool) -> dict[str, Any]:
+    coverage = min(labeled / predictions, 1.0) if predictions else None
     is_provisional = not is_mature or coverage is None or coverage < minimum_coverage
     return {"is_provisional": is_provisional, "coverage": coverage}
 

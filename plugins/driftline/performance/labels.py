@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.performance.intervals import wilson_interval
-from driftline.performance.measure import labelled_rows
+from driftline.performance.measure import labeled_rows
 from driftline.performance.metric import OutcomeProfile
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.profiles import BinaryOutcomeProfile
@@ -35,19 +35,19 @@ def label_findings(
         detected where they are of one class only though the baseline's mixture makes that unlikely: metrics of such
         labels mislead.
     """
-    labelled = labelled_rows(current)
+    labeled = labeled_rows(current)
     found = [
-        _coverage(labelled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment),
+        _coverage(labeled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment),
     ]
     if isinstance(reference, BinaryOutcomeProfile) and isinstance(current, BinaryOutcomeProfile):
         selected = _selection(reference, current, version=version, segment=segment)
-        if labelled < predictions and selected is not None:
+        if labeled < predictions and selected is not None:
             found.append(selected)
     return found
 
 
 def _coverage(
-    labelled: int,
+    labeled: int,
     predictions: int,
     thresholds: PerformanceThresholds,
     *,
@@ -56,16 +56,16 @@ def _coverage(
     segment: str,
 ) -> Finding:
     minimum = thresholds.minimum_coverage
-    coverage = min(labelled / predictions, 1.0) if predictions else None
+    coverage = min(labeled / predictions, 1.0) if predictions else None
     interval = wilson_interval(coverage, predictions, thresholds.confidence) if coverage is not None else (None, None)
     is_short = interval[1] is not None and interval[1] < minimum
     status, severity, reason = Status.OK, Severity.NONE, ""
     if coverage is None:
         status, reason = Status.NOT_EVALUATED, "there are no predictions to label"
     elif is_short and is_mature:
-        status, severity = Status.DETECTED, Severity.MEDIUM if labelled else Severity.HIGH
+        status, severity = Status.DETECTED, Severity.MEDIUM if labeled else Severity.HIGH
     elif is_short:
-        status, reason = Status.NOT_EVALUATED, f"labels are still expected; {labelled} of {predictions} have come"
+        status, reason = Status.NOT_EVALUATED, f"labels are still expected; {labeled} of {predictions} have come"
     return Finding(
         check=Check.PERFORMANCE,
         version=version,
@@ -82,20 +82,20 @@ def _coverage(
         interval_high=interval[1],
         current_size=predictions,
         reason=reason,
-        description=_coverage_description(labelled, predictions, minimum),
+        description=_coverage_description(labeled, predictions, minimum),
         recommendation=(
             "Check the job that writes labels, and whether its ids are those of the prediction log; if labels simply "
             "take longer, raise labels.expected_delay."
             if status is Status.DETECTED
             else ""
         ),
-        details={"labels": labelled, "predictions": predictions, "is_provisional": not is_mature, "coverage": coverage},
+        details={"labels": labeled, "predictions": predictions, "is_provisional": not is_mature, "coverage": coverage},
     )
 
 
-def _coverage_description(labelled: int, predictions: int, minimum: float) -> str:
-    share = f" ({labelled / predictions:.1%})" if predictions else ""
-    return f"{labelled} of {predictions} predictions{share} have a label; {minimum:.0%} are expected."
+def _coverage_description(labeled: int, predictions: int, minimum: float) -> str:
+    share = f" ({labeled / predictions:.1%})" if predictions else ""
+    return f"{labeled} of {predictions} predictions{share} have a label; {minimum:.0%} are expected."
 
 
 def _selection(

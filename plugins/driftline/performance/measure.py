@@ -20,8 +20,8 @@ def usual_metrics(profile: OutcomeProfile) -> tuple[str, ...]:
     return BINARY_METRICS if isinstance(profile, BinaryOutcomeProfile) else REGRESSION_METRICS
 
 
-def labelled_rows(profile: OutcomeProfile | None) -> int:
-    """Labelled predictions that metrics can rest on."""
+def labeled_rows(profile: OutcomeProfile | None) -> int:
+    """Labeled predictions that metrics can rest on."""
     if profile is None:
         return 0
     return profile.rows if isinstance(profile, BinaryOutcomeProfile) else profile.errors.finite

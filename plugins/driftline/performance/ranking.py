@@ -76,7 +76,7 @@ def pr_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
 
 def _one_class(positives: int, negatives: int, profile: BinaryOutcomeProfile) -> str:
     if positives + negatives == 0:
-        return f"none of the {profile.rows} labelled rows has a valid score" if profile.rows else "no labels"
+        return f"none of the {profile.rows} labeled rows has a valid score" if profile.rows else "no labels"
     if positives and negatives:
         return ""
     present, absent = ("positive", "negative") if positives else ("negative", "positive")

@@ -23,9 +23,9 @@ class PerformanceThresholds:
     maximum_drops:
         Exceptions from `maximum_drop`, by metric.
     minimum_labels:
-        With fewer labelled predictions on either side nothing is judged.
+        With fewer labeled predictions on either side nothing is judged.
     minimum_coverage:
-        With a smaller share of the predictions labelled the verdict is provisional, whatever the window's age.
+        With a smaller share of the predictions labeled the verdict is provisional, whatever the window's age.
     confidence:
         Of the shown intervals, and of the verdicts of one window together: the metrics share the chance of error.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from driftline.findings import Finding
 from driftline.performance.arrays import binary_outcomes, regression_outcomes
 from driftline.performance.degradation import performance_findings
-from driftline.performance.measure import labelled_rows, outcome_metrics
+from driftline.performance.measure import labeled_rows, outcome_metrics
 from driftline.performance.metric import Metric, OutcomeProfile
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.trend import TREND_DAYS, PerformancePoint, PerformanceTrend, performance_trend
@@ -92,11 +92,11 @@ class PerformanceTracker:
         version: str = "current",
         segment: str = "",
     ) -> list[Finding]:
-        """Findings of `performance_findings`; without ``predictions`` every prediction counts as labelled."""
+        """Findings of `performance_findings`; without ``predictions`` every prediction counts as labeled."""
         return performance_findings(
             reference,
             current,
-            predictions=labelled_rows(current) if predictions is None else predictions,
+            predictions=labeled_rows(current) if predictions is None else predictions,
             thresholds=self.thresholds,
             is_mature=is_mature,
             version=version,

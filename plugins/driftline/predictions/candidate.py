@@ -11,6 +11,9 @@ from driftline.predictions.evidence import ShareChange
 
 Ladder = tuple[tuple[float, Severity], ...]
 
+ROUNDING = 1e-9
+"""So that 0.3 - 0.2 reaches the rung 0.1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -121,7 +124,7 @@ def _finding(
 def _severity(candidate: Candidate, significance: float) -> Severity:
     if candidate.reason or (candidate.p_value is not None and candidate.p_value > significance):
         return Severity.NONE
-    reached = [severity for rung, severity in candidate.ladder if candidate.effect >= rung]
+    reached = [severity for rung, severity in candidate.ladder if candidate.effect >= rung * (1 - ROUNDING)]
     return reached[-1] if reached else Severity.NONE
 
 

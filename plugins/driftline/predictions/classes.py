@@ -22,6 +22,8 @@ SPIKE: Ladder = ((10.0, Severity.HIGH), (50.0, Severity.CRITICAL))
 ONE_CLASS: Ladder = ((1e-9, Severity.HIGH),)
 """That a class is gone matters however rare it was: evidence alone decides."""
 
+SMALLEST_STEP = 0.005
+
 UNKNOWN_CLASS: Ladder = (
     (0.01, Severity.LOW),
     (0.05, Severity.MEDIUM),
@@ -186,11 +188,13 @@ def _unknown_class(pair: Pair[CategoricalProfile]) -> Candidate:
 
 
 def _balance_ladder(floor: float) -> Ladder:
+    """Low from the floor on; where (almost) any move counts, the other rungs are laid at half a point."""
+    step = max(floor, SMALLEST_STEP)
     return (
         (floor, Severity.LOW),
-        (2 * floor, Severity.MEDIUM),
-        (4 * floor, Severity.HIGH),
-        (8 * floor, Severity.CRITICAL),
+        (2 * step, Severity.MEDIUM),
+        (4 * step, Severity.HIGH),
+        (8 * step, Severity.CRITICAL),
     )
 
 

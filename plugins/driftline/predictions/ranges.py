@@ -76,8 +76,7 @@ def constant_output(pair: Pair[NumericProfile]) -> Candidate:
     chosen = np.zeros(counts.size, dtype=np.bool_)
     chosen[cell] = True
     change = change_in_cells(pair.reference, pair.current, chosen)
-    low, high = (bounds[cell] for bounds in cell_bounds(pair.current))
-    where = f"{high:.4g}" if is_single_value or pair.current.binning.atoms[cell] else f"from {low:.4g} to {high:.4g}"
+    where = _cell_text(pair.current, cell)
     return Candidate(
         subject=pair.subject,
         test="constant_output",
@@ -167,6 +166,13 @@ def _range_text(low: float, high: float) -> str:
     if math.isinf(low) or math.isinf(high):
         return f"at most {high:.6g}" if math.isinf(low) else f"at least {low:.6g}"
     return f"{low:.6g} to {high:.6g}"
+
+
+def _cell_text(profile: NumericProfile, cell: int) -> str:
+    if profile.minimum == profile.maximum:
+        return f"{profile.minimum:.4g}"
+    low, high = (bounds[cell] for bounds in cell_bounds(profile))
+    return f"{high:.4g}" if profile.binning.atoms[cell] else f"from {low:.4g} to {high:.4g}"
 
 
 def _number(value: float) -> float | None:

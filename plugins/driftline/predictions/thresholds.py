@@ -34,7 +34,7 @@ class PredictionThresholds:
             raise InputError(f"false_alarm_rate is {self.false_alarm_rate}; it must be above 0 and below 1, as 0.01.")
         if self.minimum_rows < 2:
             raise InputError(f"minimum_rows is {self.minimum_rows}; it must be at least 2.")
-        if not 0 < self.class_balance_shift <= 1:
+        if not 0 <= self.class_balance_shift <= 1:
             raise InputError(f"class_balance_shift is {self.class_balance_shift}; it must be a share, as 0.05.")
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
             raise InputError(f"lowest ({self.lowest}) must be below highest ({self.highest}).")

@@ -6,6 +6,7 @@ A binning is made once, from the baseline; only profiles in one binning can be m
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,8 @@ class NumericBinning:
     edges: Floats
 
     def __post_init__(self) -> None:
-        edges = np.ascontiguousarray(self.edges, dtype=np.float64)
+        # Adding 0 copies, so that the caller's array stays writable, and makes the two zeros one.
+        edges = np.asarray(self.edges, dtype=np.float64) + 0.0
         if edges.ndim != 1 or not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0):
             raise InputError("The edges of a binning must be one row of finite, strictly rising numbers.")
         edges.setflags(write=False)
@@ -121,7 +123,7 @@ class CategoricalBinning:
 
     @cached_property
     def digest(self) -> str:
-        content = "\x00".join((*self.levels, "\x01", *sorted(self.pooled_levels)))
+        content = json.dumps([self.levels, sorted(self.pooled_levels)])
         return hashlib.sha256(b"categorical" + content.encode()).hexdigest()
 
 
@@ -140,7 +142,8 @@ def latency_binning() -> NumericBinning:
 
 
 def _atom_edges(atoms: Floats) -> Floats:
-    edges: Floats = np.unique(np.concatenate([np.nextafter(atoms, -np.inf), atoms]))
+    with np.errstate(over="ignore"):
+        edges: Floats = np.unique(np.concatenate([np.nextafter(atoms, -np.inf), atoms]))
     return edges[np.isfinite(edges)]
 
 

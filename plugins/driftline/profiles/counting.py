@@ -1,7 +1,7 @@
 """Counting a stream of Arrow batches into profiles, slice by slice.
 
-A batch's columns come in the order that a `CountingLayout` names them: prediction time, version, the segment columns,
-then the counted columns. Memory is bounded by cells, slices and segments, never by rows.
+A batch's columns come in this order: prediction time, version, the segment columns, then the counted columns. Memory
+is bounded by cells, slices, versions and segments, never by rows.
 """
 
 from __future__ import annotations

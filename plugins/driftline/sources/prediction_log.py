@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import Composed
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_BATCH_BYTES = 4 * 1024 * 1024
+_BATCH_BYTES = 8 * 1024 * 1024
 _CONNECT_TIMEOUT_SECONDS = 10
 _SESSION = "-c default_transaction_read_only=on -c timezone=UTC -c application_name=driftline"
 
@@ -39,7 +41,7 @@ class PredictionLog:
 
     def __init__(self, config: ModelConfig, url: str) -> None:
         self._config = config
-        self._url = url
+        self._url = _readable_url(config, url)
         self._catalog: LogCatalog | None = None
 
     @property
@@ -61,23 +63,24 @@ class PredictionLog:
 
     def prediction_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
         """Rows per slice of the window (slices without rows are absent)."""
-        return self._fingerprints(queries.prediction_fingerprints_query(self._config.predictions), window)
+        return self._fingerprints(queries.prediction_fingerprints_query(self._config.predictions, window))
 
     def outcome_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
         """Labels and newest arrival per slice of the window (slices without labels are absent)."""
         if self._config.labels is None:
             return {}
-        query = queries.outcome_fingerprints_query(self._config.predictions, self._config.labels)
-        return self._fingerprints(query, window)
+        query = queries.outcome_fingerprints_query(self._config.predictions, self._config.labels, window)
+        return self._fingerprints(query)
 
     def read_predictions(self, window: Window, columns: Sequence[Selected]) -> Iterator[pa.RecordBatch]:
         """Batches of: time, version, the segment columns, then ``columns``."""
         query = queries.predictions_query(
             self._config.predictions,
+            window,
             [*self._leading_columns(), *columns],
             ids_are_unique=self.catalog.ids_are_unique,
         )
-        yield from self._stream(query, window)
+        yield from self._stream(query)
 
     def read_outcomes(self, window: Window) -> Iterator[pa.RecordBatch]:
         """Batches of: time, version, the segment columns, label, prediction, score (null without one)."""
@@ -92,16 +95,17 @@ class PredictionLog:
         query = queries.outcomes_query(
             mapping,
             labels,
+            window,
             self._leading_columns(),
-            Selected(self.catalog.labels[labels.label], _possible(conversion, self.catalog.labels[labels.label])),
-            values,
+            label=Selected(self.catalog.labels[labels.label], _possible(conversion, self.catalog.labels[labels.label])),
+            values=values,
         )
-        yield from self._stream(query, window)
+        yield from self._stream(query)
 
     def read_rows(self, window: Window, columns: Sequence[Selected], maximum_rows: int, rows: int) -> pd.DataFrame:
         """Whole rows of a window of ``rows`` rows; a stable sample of them where there are more than asked for."""
-        query = queries.rows_query(self._config.predictions, columns, maximum_rows, rows)
-        return _as_frame(list(self._stream(query, window)), [selected.column.name for selected in columns])
+        query = queries.rows_query(self._config.predictions, window, columns, maximum_rows, rows)
+        return _as_frame(list(self._stream(query)), [selected.column.name for selected in columns])
 
     def selected(self, column: str, conversion: Conversion) -> Selected:
         """A column of the predictions; text that should be numbers comes as text and is read while counting."""
@@ -130,9 +134,8 @@ class PredictionLog:
                 ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
             )
 
-    def _fingerprints(self, query: Composed, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
+    def _fingerprints(self, query: Composed) -> dict[datetime, tuple[int, datetime | None]]:
         with self._session() as connection:
-            _set_window(connection, window)
             rows = connection.execute(query).fetchall()
         return {start.astimezone(UTC): (count, newest) for start, count, newest in rows}
 
@@ -146,7 +149,7 @@ class PredictionLog:
         except psycopg.Error as error:
             raise self._in_words(error, error.sqlstate) from error
 
-    def _stream(self, query: Composed, window: Window) -> Iterator[pa.RecordBatch]:
+    def _stream(self, query: Composed) -> Iterator[pa.RecordBatch]:
         import adbc_driver_manager
         import adbc_driver_postgresql.dbapi as adbc
 
@@ -155,9 +158,6 @@ class PredictionLog:
                 adbc.connect(_with_session_options(self._url), autocommit=True) as connection,
                 connection.cursor() as cursor,
             ):
-                bounds = (queries.WINDOW_START, window.start.isoformat(), queries.WINDOW_END, window.end.isoformat())
-                cursor.execute("SELECT set_config($1, $2, false), set_config($3, $4, false)", bounds)
-                cursor.fetchall()
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
                 cursor.execute(query.as_string())
                 yield from cursor.fetch_record_batch()
@@ -169,6 +169,7 @@ class PredictionLog:
         where = f"connection {config.connection!r}"
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         mends = {
+            "42883": "Two values cannot be compared: ids of predictions and labels must be of one type; `query` can cast.",
             "42P01": "The table does not exist: correct `table` in the model's file, or create it.",
             "3F000": "The schema does not exist: correct `table` in the model's file.",
             "42703": "A column does not exist: correct the column names in the model's file.",
@@ -189,7 +190,9 @@ def _columns(connection: psycopg.Connection[Any], query: Composed) -> dict[str, 
     names = {
         row[0]: row[1]
         for row in connection.execute(
-            "SELECT oid, typname FROM pg_type WHERE oid = ANY(%s)", ([column.type_code for column in description],)
+            # The values of an enum are texts.
+            "SELECT oid, CASE typtype WHEN 'e' THEN 'text' ELSE typname END FROM pg_type WHERE oid = ANY(%s)",
+            ([column.type_code for column in description],),
         )
     }
     return {column.name: LogColumn(column.name, names[column.type_code]) for column in description}
@@ -205,7 +208,8 @@ def _is_unique(connection: psycopg.Connection[Any], table: str, column: str) -> 
         """
         SELECT EXISTS (
             SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-            WHERE indrelid = %s::regclass AND indisunique AND indnkeyatts = 1 AND indpred IS NULL AND attname = %s
+            WHERE indrelid = %s::regclass AND indisunique AND indisvalid AND indnkeyatts = 1
+                AND indpred IS NULL AND attname = %s
         )
         """,
         (queries.relation(table, None).as_string(connection), column),
@@ -213,9 +217,19 @@ def _is_unique(connection: psycopg.Connection[Any], table: str, column: str) -> 
     return bool(row and row[0])
 
 
-def _set_window(connection: psycopg.Connection[Any], window: Window) -> None:
-    for name, moment in ((queries.WINDOW_START, window.start), (queries.WINDOW_END, window.end)):
-        connection.execute("SELECT set_config(%s, %s, false)", (name, moment.isoformat()))
+def _readable_url(config: ModelConfig, url: str) -> str:
+    """``url`` as libpq reads it (SQLAlchemy's spelling with a driver too); never shown, for it holds a password."""
+    plain = re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
+    try:
+        conninfo_to_dict(plain)
+    except psycopg.Error:
+        plain = ""
+    if not plain.startswith("postgresql://"):
+        raise SourceError(
+            f"The connection {config.connection!r} of {config.model} is no Postgres URL. Write it as "
+            "postgresql://user:password@host:port/database, with special characters in the password as %XX."
+        )
+    return plain
 
 
 def _with_session_options(url: str) -> str:

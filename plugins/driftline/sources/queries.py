@@ -1,7 +1,7 @@
-"""The SELECTs on the prediction log: identifiers quoted, values bound.
+"""The SELECTs on the prediction log: identifiers and values quoted by psycopg.
 
-A window's bounds reach the server as settings of the session (``driftline.window_start``), because ADBC streams a
-statement without parameters and gathers the whole result of one that has any.
+A window's bounds stand in the statement as typed literals: ADBC streams a statement without parameters and gathers the
+whole result of one that has any, and settings of the session would be read again for every row of a full scan.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from driftline.config import Labels, Predictions
 from driftline.sources.catalog import LogColumn, ValueFamily
-
-WINDOW_START = "driftline.window_start"
-WINDOW_END = "driftline.window_end"
+from driftline.windows import Window
 
 _LOG = Identifier("log")
 _LABEL = Identifier("label")
@@ -44,91 +42,117 @@ def relation(table: str | None, query: str | None) -> Composable:
     if table is not None:
         return SQL(".").join(Identifier(part) for part in table.split(".", 1))
     assert query is not None
-    return SQL("({})").format(SQL(query.strip().rstrip(";")))
+    # The line break ends a comment that the user's SELECT may end with.
+    return SQL("({}\n)").format(SQL(query.strip().rstrip(";")))
 
 
 def describe(table: str | None, query: str | None) -> Composed:
     return SQL("SELECT * FROM {} AS log LIMIT 0").format(relation(table, query))
 
 
-def predictions_query(mapping: Predictions, columns: Sequence[Selected], *, ids_are_unique: bool) -> Composed:
-    """The window's predictions. Where the database does not keep ids unique, the first of each id counts."""
+def predictions_query(
+    mapping: Predictions, window: Window, columns: Sequence[Selected], *, ids_are_unique: bool
+) -> Composed:
+    """The window's predictions. Where the database does not keep ids unique, the first of each id and slice counts.
+
+    Of each slice, not of the window: what a slice holds must not depend on the slices that are read with it.
+    """
     chosen = SQL(", ").join(_converted(_LOG, selected) for selected in columns)
     time = _qualified(_LOG, mapping.time)
     if ids_are_unique:
         return SQL("SELECT {} FROM {} AS log WHERE {}").format(
-            chosen, relation(mapping.table, mapping.query), _in_window(time)
+            chosen, relation(mapping.table, mapping.query), _in_window(time, window)
         )
-    identifier = _qualified(_LOG, mapping.id)
-    return SQL("SELECT DISTINCT ON ({id}) {chosen} FROM {log} AS log WHERE {window} ORDER BY {id}, {time}").format(
-        id=identifier,
+    return SQL(
+        "SELECT {chosen} FROM (SELECT log.*, row_number() OVER (PARTITION BY {slice}, {id} ORDER BY {time}) "
+        "AS {occurrence} FROM {log} AS log WHERE {window}) AS log WHERE {id} IS NULL OR {occurrence} = 1"
+    ).format(
         chosen=chosen,
-        log=relation(mapping.table, mapping.query),
-        window=_in_window(time),
+        slice=_slice_start(time),
+        id=_qualified(_LOG, mapping.id),
         time=time,
+        occurrence=Identifier("driftline occurrence"),
+        log=relation(mapping.table, mapping.query),
+        window=_in_window(time, window),
     )
 
 
 def outcomes_query(
-    mapping: Predictions, labels: Labels, columns: Sequence[Selected], label: Selected, values: Sequence[Selected]
+    mapping: Predictions,
+    labels: Labels,
+    window: Window,
+    columns: Sequence[Selected],
+    *,
+    label: Selected,
+    values: Sequence[Selected],
 ) -> Composed:
-    """The window's predictions that have a label; of several labels the one that arrived last counts."""
-    identifier = _qualified(_LOG, mapping.id)
+    """The window's predictions that have a label; of several labels the one that arrived last counts.
+
+    What was not predicted (null) is neither right nor wrong, and left out.
+    """
     chosen = [
         *(_converted(_LOG, selected) for selected in columns),
         _converted(_LABEL, label),
         *(_converted(_LOG, selected) for selected in values),
     ]
+    time = _qualified(_LOG, mapping.time)
     return SQL(
-        "SELECT DISTINCT ON ({id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
-        "WHERE {window} AND {label} IS NOT NULL ORDER BY {id}, {label_time} DESC NULLS LAST, {time}"
+        "SELECT DISTINCT ON ({slice}, {id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
+        "WHERE {window} AND {label} IS NOT NULL AND {prediction} IS NOT NULL "
+        "ORDER BY {slice}, {id}, {label_time} DESC NULLS LAST, {time}"
     ).format(
-        id=identifier,
+        slice=_slice_start(time),
+        id=_qualified(_LOG, mapping.id),
+        prediction=_qualified(_LOG, mapping.prediction),
         chosen=SQL(", ").join(chosen),
         log=relation(mapping.table, mapping.query),
         labels=relation(labels.table, labels.query),
         label_id=_qualified(_LABEL, labels.id),
-        window=_in_window(_qualified(_LOG, mapping.time)),
+        window=_in_window(time, window),
         label=_qualified(_LABEL, labels.label),
         label_time=_qualified(_LABEL, labels.time),
-        time=_qualified(_LOG, mapping.time),
+        time=time,
     )
 
 
-def prediction_fingerprints_query(mapping: Predictions) -> Composed:
-    """Rows and newest time per slice."""
+def prediction_fingerprints_query(mapping: Predictions, window: Window) -> Composed:
+    """Rows per slice."""
     time = _qualified(_LOG, mapping.time)
     return SQL(
-        "SELECT date_trunc('hour', {time}, 'UTC') AS slice_start, count(*) AS rows, NULL::timestamptz AS newest "
+        "SELECT {slice} AS slice_start, count(*) AS rows, NULL::timestamptz AS newest "
         "FROM {log} AS log WHERE {window} GROUP BY 1"
-    ).format(time=time, log=relation(mapping.table, mapping.query), window=_in_window(time))
+    ).format(
+        slice=_slice_start(time), log=relation(mapping.table, mapping.query), window=_in_window(time, window)
+    )
 
 
-def outcome_fingerprints_query(mapping: Predictions, labels: Labels) -> Composed:
+def outcome_fingerprints_query(mapping: Predictions, labels: Labels, window: Window) -> Composed:
     """Labels and newest arrival per slice of their predictions."""
     time = _qualified(_LOG, mapping.time)
     return SQL(
-        "SELECT date_trunc('hour', {time}, 'UTC') AS slice_start, count(*) AS rows, max({arrival}) AS newest "
+        "SELECT {slice} AS slice_start, count(*) AS rows, max({arrival}) FILTER (WHERE isfinite({arrival})) AS newest "
         "FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
         "WHERE {window} AND {label} IS NOT NULL GROUP BY 1"
     ).format(
-        time=time,
+        slice=_slice_start(time),
         arrival=_qualified(_LABEL, labels.time),
         log=relation(mapping.table, mapping.query),
         labels=relation(labels.table, labels.query),
         label_id=_qualified(_LABEL, labels.id),
         id=_qualified(_LOG, mapping.id),
-        window=_in_window(time),
+        window=_in_window(time, window),
         label=_qualified(_LABEL, labels.label),
     )
 
 
-def rows_query(mapping: Predictions, columns: Sequence[Selected], maximum_rows: int, rows: int) -> Composed:
+def rows_query(
+    mapping: Predictions, window: Window, columns: Sequence[Selected], maximum_rows: int, rows: int
+) -> Composed:
     """Whole rows of the window; of a larger window a sample chosen by a hash of the id, the same at every read."""
     named = SQL(", ").join(
         SQL("{} AS {}").format(_converted(_LOG, selected), Identifier(selected.column.name)) for selected in columns
     )
-    window = _in_window(_qualified(_LOG, mapping.time))
+    inside = _in_window(_qualified(_LOG, mapping.time), window)
     sample: Composable = SQL("")
     if rows > maximum_rows:
         buckets = 1_000_000
@@ -136,29 +160,36 @@ def rows_query(mapping: Predictions, columns: Sequence[Selected], maximum_rows: 
             _qualified(_LOG, mapping.id), Literal(buckets), Literal(maximum_rows * buckets // rows)
         )
     return SQL("SELECT {} FROM {} AS log WHERE {}{} LIMIT {}").format(
-        named, relation(mapping.table, mapping.query), window, sample, Literal(maximum_rows)
+        named, relation(mapping.table, mapping.query), inside, sample, Literal(maximum_rows)
     )
 
 
 def bounds_query(mapping: Predictions) -> Composed:
-    time = _qualified(_LOG, mapping.time)
-    return SQL("SELECT min({time}), max({time}) FROM {log} AS log").format(
-        time=time, log=relation(mapping.table, mapping.query)
-    )
+    """Times that Python cannot hold (infinite, before year 1) and those in the future bound nothing."""
+    return SQL(
+        "SELECT min({time}), max({time}) FROM {log} AS log WHERE {time} >= '0001-01-02Z' AND {time} <= now()"
+    ).format(time=_qualified(_LOG, mapping.time), log=relation(mapping.table, mapping.query))
 
 
 def _qualified(alias: Identifier, column: str) -> Composed:
     return SQL("{}.{}").format(alias, Identifier(column))
 
 
-def _in_window(time: Composable) -> Composed:
-    return SQL(
-        "{time} >= current_setting({start})::timestamptz AND {time} < current_setting({end})::timestamptz"
-    ).format(time=time, start=Literal(WINDOW_START), end=Literal(WINDOW_END))
+def _slice_start(time: Composable) -> Composed:
+    return SQL("date_trunc('hour', {}, 'UTC')").format(time)
+
+
+def _in_window(time: Composable, window: Window) -> Composed:
+    return SQL("{time} >= {start} AND {time} < {end}").format(
+        time=time, start=Literal(window.start), end=Literal(window.end)
+    )
 
 
 def _converted(alias: Identifier, selected: Selected) -> Composable:
-    """Decimals as floats (those beyond a float's range as infinity, so that one cell never fails a window)."""
+    """Decimals as floats: those beyond a float's range as infinity or 0, so that one cell never fails a window.
+
+    As text a decimal is spelled like the other numbers: 1, not 1.00.
+    """
     name = _qualified(alias, selected.column.name)
     family = selected.column.family
     if family is ValueFamily.TIMESTAMP:
@@ -166,11 +197,13 @@ def _converted(alias: Identifier, selected: Selected) -> Composable:
     if selected.conversion is Conversion.TRUTH:
         return _truth(name, family)
     if selected.conversion is Conversion.TEXT:
-        return SQL("{}::text").format(name)
+        return SQL("trim_scale({})::text" if selected.column.type_name == "numeric" else "{}::text").format(name)
     if selected.column.type_name == "money":
         name = SQL("{}::numeric").format(name)
     if family is ValueFamily.DECIMAL:
-        return SQL("CASE WHEN abs({n}) >= 1e308 THEN 'Infinity'::float8 ELSE {n}::float8 END").format(n=name)
+        return SQL(
+            "CASE WHEN abs({n}) >= 1e308 THEN 'Infinity'::float8 WHEN abs({n}) < 1e-307 THEN 0 ELSE {n}::float8 END"
+        ).format(n=name)
     return name
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.pool import NullPool
 from driftline.errors import StoreError
 
 _CONNECT_TIMEOUT_SECONDS = 10
-_UNDEFINED_TABLE = "42P01"
+_UNDEFINED = frozenset({"42P01", "42703", "3F000"})
+"""A table, column or schema that is not there."""
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
@@ -62,7 +63,7 @@ def store_transaction(engine: Engine) -> Iterator[Connection]:
 def _in_words(error: DBAPIError, engine: Engine) -> Exception:
     state = getattr(error.orig, "sqlstate", None)
     where = f"{engine.url.host or 'localhost'}:{engine.url.port or 5432}/{engine.url.database}"
-    if state == _UNDEFINED_TABLE:
+    if state in _UNDEFINED:
         return StoreError(f"Driftline's tables are missing or out of date in {where}. Run: driftline migrate")
     if state == _INSUFFICIENT_PRIVILEGE:
         return StoreError(f"The role {engine.url.username!r} may not do this in {where}: {error.orig}")

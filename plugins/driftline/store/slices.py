@@ -97,11 +97,11 @@ def window_profiles(
 
 
 def hourly_profiles(
-    connection: Connection, baseline: StoredBaseline, window: Window
+    connection: Connection, baseline: StoredBaseline, window: Window, segment: str = ""
 ) -> dict[datetime, dict[str, Profile]]:
-    """Per slice the profile of each subject, over all versions, of the whole."""
+    """Per slice the profile of each subject, over all versions, of one segment (``""``: the whole)."""
     merged: dict[datetime, dict[str, Profile]] = {}
-    for row in _stored(connection, baseline, window, segment=""):
+    for row in _stored(connection, baseline, window, segment):
         binning = baseline.binnings.get(row.subject)
         if binning is not None:
             _merge_into(merged.setdefault(row.slice_start.astimezone(UTC), {}), row, binning)

@@ -157,7 +157,7 @@ class TestUndefined:
         found = binary_metrics(BinaryOutcomeProfile.of(LABELS, SCORES > 0.5, None, NumericBinning(np.empty(0))))
         undefined = {name for name, metric in found.items() if metric.value is None}
         assert undefined == {"roc_auc", "pr_auc", "log_loss", "brier", "calibration_error"}
-        assert found["log_loss"].reason == "none of the 10 labelled rows has a valid score"
+        assert found["log_loss"].reason == "none of the 10 labeled rows has a valid score"
         assert found["accuracy"].value == 0.6
 
     def test_bad_scores_count_in_the_confusion_matrix_only(self) -> None:

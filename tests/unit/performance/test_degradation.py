@@ -185,7 +185,7 @@ def test_an_undefined_metric_leaves_the_others_be() -> None:
     assert found["precision/degradation"].status is Status.NOT_EVALUATED
     assert found["precision/degradation"].reason == "none of 1000 predictions is positive"
     assert found["recall/degradation"].status is Status.DETECTED
-    assert found["roc_auc/degradation"].reason == "none of the 1000 labelled rows has a valid score"
+    assert found["roc_auc/degradation"].reason == "none of the 1000 labeled rows has a valid score"
 
 
 def test_a_metric_undefined_on_the_baseline_says_so() -> None:

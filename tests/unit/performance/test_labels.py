@@ -9,14 +9,14 @@ from driftline.performance.labels import label_findings
 from driftline.profiles import BinaryOutcomeProfile, NumericBinning
 
 
-def labelled(positives: int, negatives: int) -> BinaryOutcomeProfile:
+def labeled(positives: int, negatives: int) -> BinaryOutcomeProfile:
     labels = np.repeat([True, False], [positives, negatives])
     return BinaryOutcomeProfile.of(labels, labels, None, NumericBinning(np.empty(0)))
 
 
 def findings(current: BinaryOutcomeProfile | None, *, predictions: int, is_mature: bool = True) -> dict[str, Finding]:
     found = label_findings(
-        labelled(100, 900),
+        labeled(100, 900),
         current,
         predictions=predictions,
         thresholds=PerformanceThresholds(minimum_coverage=0.5),
@@ -39,25 +39,25 @@ def test_no_labels_at_all_past_their_time_are_a_finding() -> None:
 
 
 def test_too_few_labels_past_their_time_are_a_finding() -> None:
-    found = findings(labelled(10, 190), predictions=1_000)["label_coverage"]
+    found = findings(labeled(10, 190), predictions=1_000)["label_coverage"]
     assert (found.status, found.severity, found.statistic) == (Status.DETECTED, Severity.MEDIUM, 0.2)
 
 
 def test_before_their_time_missing_labels_are_waited_for() -> None:
-    found = findings(labelled(10, 190), predictions=1_000, is_mature=False)["label_coverage"]
+    found = findings(labeled(10, 190), predictions=1_000, is_mature=False)["label_coverage"]
     assert found.status is Status.NOT_EVALUATED
     assert found.reason == "labels are still expected; 200 of 1000 have come"
     assert found.statistic == 0.2
 
 
 def test_enough_labels_are_fine_at_any_age() -> None:
-    found = findings(labelled(60, 600), predictions=1_000, is_mature=False)["label_coverage"]
+    found = findings(labeled(60, 600), predictions=1_000, is_mature=False)["label_coverage"]
     assert found.status is Status.OK
     assert found.details["is_provisional"] is True
 
 
 def test_a_coverage_that_chance_puts_below_the_minimum_is_no_finding() -> None:
-    assert findings(labelled(2, 7), predictions=20)["label_coverage"].status is Status.OK
+    assert findings(labeled(2, 7), predictions=20)["label_coverage"].status is Status.OK
 
 
 def test_no_predictions_need_no_labels() -> None:
@@ -66,17 +66,17 @@ def test_no_predictions_need_no_labels() -> None:
 
 
 def test_labels_of_positives_only_are_a_warning() -> None:
-    found = findings(labelled(30, 0), predictions=1_000, is_mature=False)["selective_labels"]
+    found = findings(labeled(30, 0), predictions=1_000, is_mature=False)["selective_labels"]
     assert found.status is Status.DETECTED
     assert found.severity is Severity.MEDIUM
-    assert found.p_value == pytest.approx(0.1**30)
+    assert found.p_value == pytest.approx(0.1**30, abs=0)
     assert found.description == "All 30 labels so far are positive, where 10.0% of the baseline's are positive."
 
 
 def test_a_few_negatives_in_a_row_are_no_selection() -> None:
     # 0.9 ** 30 = 4 %: likely enough.
-    assert findings(labelled(0, 30), predictions=1_000)["selective_labels"].status is Status.OK
+    assert findings(labeled(0, 30), predictions=1_000)["selective_labels"].status is Status.OK
 
 
-def test_a_fully_labelled_window_is_not_asked_about_selection() -> None:
-    assert "selective_labels" not in findings(labelled(1_000, 0), predictions=1_000)
+def test_a_fully_labeled_window_is_not_asked_about_selection() -> None:
+    assert "selective_labels" not in findings(labeled(1_000, 0), predictions=1_000)

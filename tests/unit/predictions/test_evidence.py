@@ -3,10 +3,11 @@
 import time
 
 import pytest
-from driftline.predictions.evidence import ShareChange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
+
+from driftline.predictions.evidence import ShareChange
 
 
 @settings(max_examples=150, deadline=None)

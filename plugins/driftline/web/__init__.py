@@ -1,0 +1,1 @@
+"""What people look at: server-rendered pages about windows, mounted into Airflow's API server."""

@@ -1,0 +1,140 @@
+"""The pages: overview, a model's windows, a window, its stored reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
+
+from driftline.store.reading import (
+    WindowSummary,
+    model_windows,
+    newest_windows,
+    report_kinds,
+    store_reading,
+    window_of_run,
+    windows_ending,
+)
+from driftline.store.windows import window_findings, window_report
+from driftline.web.access import require_visible, visible_models
+from driftline.web.addresses import model_path, monitor_dag_id, monitored_model, parse_moment, window_path
+from driftline.web.headers import STORED_PAGE_HEADERS
+from driftline.web.rendering import page, root_of
+from driftline.web.window_view import view_window
+
+LISTED_WINDOWS = 120
+"""Thirty days of a monitor that runs every 6 hours."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def overview(request: Request) -> Response:
+    """One row a model: what its newest window led to, the gravest first."""
+    with store_reading(request.app.state.open_store()) as connection:
+        newest = newest_windows(connection)
+    visible = visible_models(request, {summary.model for summary in newest})
+    shown = [summary for summary in newest if summary.model in visible]
+    ranked = sorted(shown, key=lambda summary: (-summary.severity.rank, summary.model))
+    return page(request, "overview", summaries=ranked, hidden=len(newest) - len(shown))
+
+
+@router.get("/models/{model}")
+def model(request: Request, model: str) -> Response:
+    """The model's newest windows."""
+    require_visible(request, model)
+    with store_reading(request.app.state.open_store()) as connection:
+        found = model_windows(connection, model, LISTED_WINDOWS)
+    if not found:
+        raise _no_window(model)
+    return page(request, "model", model=model, summaries=found, limit=LISTED_WINDOWS)
+
+
+@router.get("/windows/{model}/{window_end}")
+def window(request: Request, model: str, window_end: str, window_start: str | None = None) -> Response:
+    """All that is known of a window. Where several end then, ``window_start`` chooses; else the newest is shown."""
+    require_visible(request, model)
+    end, start = _moments(window_end, window_start)
+    with store_reading(request.app.state.open_store()) as connection:
+        chosen, others = _chosen(windows_ending(connection, model, end), model, start)
+        findings = window_findings(connection, model, chosen.window)
+        kinds = report_kinds(connection, model, chosen.window)
+    view = view_window(chosen, findings)
+    return page(request, "window", view=view, summary=chosen, others=others, reports=kinds)
+
+
+@router.get("/windows/{model}/{window_end}/reports/{kind}")
+def report(request: Request, model: str, window_end: str, kind: str, window_start: str | None = None) -> Response:
+    """A stored page of the window (``drift``, ``quality``), shut into a sandbox."""
+    require_visible(request, model)
+    end, start = _moments(window_end, window_start)
+    with store_reading(request.app.state.open_store()) as connection:
+        chosen, _ = _chosen(windows_ending(connection, model, end), model, start)
+        body = window_report(connection, model, chosen.window, kind)
+    if body is None:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND,
+            f"The window {chosen.window} of {model} has no {kind} report. Its page lists the reports that it has.",
+        )
+    return HTMLResponse(body, headers=dict(STORED_PAGE_HEADERS))
+
+
+@router.get("/dags/{dag_id}")
+def dag(request: Request, dag_id: str) -> Response:
+    """From a monitor's DAG to its model."""
+    return _redirect(request, model_path(_model_of(dag_id)))
+
+
+@router.get("/dags/{dag_id}/runs/{run_id}")
+def run(request: Request, dag_id: str, run_id: str) -> Response:
+    """From a monitor's run to its window."""
+    model = _model_of(dag_id)
+    require_visible(request, model)
+    with store_reading(request.app.state.open_store()) as connection:
+        found = window_of_run(connection, model, run_id)
+    if found is None:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND,
+            f"The run {run_id} has no window: its task extract_slices has not ended yet, or another run has checked "
+            "the same window since.",
+        )
+    return _redirect(request, f"{window_path(model, found.end)}?window_start={found.start:%Y-%m-%dT%H:%MZ}")
+
+
+def _redirect(request: Request, path: str) -> Response:
+    return RedirectResponse(root_of(request) + path, HTTPStatus.SEE_OTHER, {"Cache-Control": "no-store"})
+
+
+def _model_of(dag_id: str) -> str:
+    model = monitored_model(dag_id)
+    if model is None:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, f"The DAG {dag_id} watches no model: Driftline's monitors are called monitor__MODEL."
+        )
+    return model
+
+
+def _moments(window_end: str, window_start: str | None) -> tuple[datetime, datetime | None]:
+    start = None if window_start is None else parse_moment(window_start, "window's start")
+    return parse_moment(window_end, "window's end"), start
+
+
+def _chosen(
+    ending: list[WindowSummary], model: str, start: datetime | None
+) -> tuple[WindowSummary, list[WindowSummary]]:
+    fitting = [summary for summary in ending if start is None or summary.window.start == start]
+    if not fitting:
+        raise _no_window(model)
+    return fitting[0], [summary for summary in ending if summary is not fitting[0]]
+
+
+def _no_window(model: str) -> HTTPException:
+    return HTTPException(
+        HTTPStatus.NOT_FOUND,
+        f"No such window of a model {model} is stored. It appears once the DAG {monitor_dag_id(model)} has checked it, "
+        "or by: driftline check MODEL --window-end TIME. Windows older than the store keeps are gone.",
+    )

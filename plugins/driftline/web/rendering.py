@@ -1,0 +1,79 @@
+"""From values to HTML. Whatever comes from data is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from driftline.decisions import Verdict
+from driftline.web.addresses import model_path, run_path, window_path
+from driftline.web.headers import page_headers
+
+_VERDICTS = {
+    None: "Not decided yet",
+    Verdict.NOTHING: "Nothing to do",
+    Verdict.ALERT: "Alert",
+    Verdict.ROLL_BACK: "Roll back",
+}
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """The page that a template makes of ``values``."""
+    environment = _environment()
+    body = environment.get_template(f"{template}.html.jinja").render(root=root_of(request), **values)
+    return HTMLResponse(body, status, {**_page_headers(), **(headers or {})})
+
+
+def root_of(request: Request) -> str:
+    """The way from this page up to the pages' root, such as ``../../``."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return "../" * (path.count("/") - 1) or "./"
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("driftline.web", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": _number, "moment": _moment, "verdict": _VERDICTS.__getitem__}
+    environment.globals |= {"model_path": model_path, "run_path": run_path, "window_path": window_path}
+    # Ours, not from data: marked, so that the hashes in the policy are those of what is sent.
+    environment.globals |= {
+        name: Markup(loader.get_source(environment, f"{name}.jinja")[0])  # noqa: S704
+        for name in ("page_style", "page_script")
+    }
+    return environment
+
+
+@cache
+def _page_headers() -> Mapping[str, str]:
+    known = _environment().globals
+    return page_headers(str(known["page_style"]), str(known["page_script"]))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _moment(moment: datetime) -> Markup:
+    """A time in UTC; the page's script adds the viewer's own."""
+    in_utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M} UTC"
+    )

@@ -1,0 +1,87 @@
+"""What a window's page says, from its findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from driftline.findings import Check, Finding, Status, by_severity
+from driftline.store.reading import WindowSummary
+
+SHOWN_FINDINGS = 500
+"""Rows of a table of findings; the others are counted."""
+
+_AIRFLOW_RUN = re.compile(r"[A-Za-z0-9_.~:+-]+")
+"""Airflow's `[scheduler] allowed_run_id_pattern`: other run ids (``command line``) lead to no page."""
+
+
+@dataclass(frozen=True)
+class FindingTable:
+    """Findings of one status, cut to what a page can hold.
+
+    Attributes
+    ----------
+    total:
+        How many there are; ``findings`` may be fewer.
+    """
+
+    findings: tuple[Finding, ...]
+    total: int
+
+
+@dataclass(frozen=True)
+class Unevaluated:
+    """Findings that share a reason why nothing could be said."""
+
+    reason: str
+    findings: FindingTable
+
+
+@dataclass(frozen=True)
+class WindowView:
+    """Attributes
+    ----------
+    label_coverage:
+        Share of the predictions with a label (0 to 1); ``None`` without predictions.
+    is_provisional:
+        Labels are still expected: what is said of performance may change.
+    has_labels:
+        Whether anything was said of performance at all.
+    is_airflow_run:
+        Whether the window's run has a page in Airflow.
+    """
+
+    detected: FindingTable
+    unevaluated: tuple[Unevaluated, ...]
+    ok: FindingTable
+    label_coverage: float | None
+    is_provisional: bool
+    has_labels: bool
+    is_airflow_run: bool
+
+
+def view_window(summary: WindowSummary, findings: Sequence[Finding]) -> WindowView:
+    performance = [finding for finding in findings if finding.check is Check.PERFORMANCE]
+    return WindowView(
+        detected=_table(finding for finding in findings if finding.status is Status.DETECTED),
+        unevaluated=_by_reason(finding for finding in findings if finding.status is Status.NOT_EVALUATED),
+        ok=_table(finding for finding in findings if finding.status is Status.OK),
+        label_coverage=summary.labeled_rows / summary.rows if summary.rows else None,
+        is_provisional=any(finding.details.get("is_provisional") for finding in performance),
+        has_labels=any(finding.subject == "labels" for finding in performance),
+        is_airflow_run=_AIRFLOW_RUN.fullmatch(summary.run_id) is not None,
+    )
+
+
+def _by_reason(findings: Iterable[Finding]) -> tuple[Unevaluated, ...]:
+    reasons: dict[str, list[Finding]] = {}
+    for finding in findings:
+        reasons.setdefault(finding.reason, []).append(finding)
+    commonest_first = sorted(reasons.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return tuple(Unevaluated(reason, _table(found)) for reason, found in commonest_first)
+
+
+def _table(findings: Iterable[Finding]) -> FindingTable:
+    ranked = by_severity(findings)
+    return FindingTable(tuple(ranked[:SHOWN_FINDINGS]), len(ranked))
