@@ -64,4 +64,6 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Installing the packages of requirements.txt"
 	@$(UV) pip install --quiet -r requirements.txt
 	@$(UV) pip install --quiet --no-deps -e .
+	@# Left on the module path by the build, it would announce the plugin to Airflow a second time.
+	@rm -rf plugins/driftline.egg-info
 	@touch "$(READY)"

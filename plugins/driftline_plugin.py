@@ -1,5 +1,12 @@
-"""Registers Driftline with Airflow where the library lies in the plugins folder."""
+"""Registers Driftline with Airflow where the library lies in the plugins folder without being installed.
 
-from driftline.dagkit.plugin import DriftlinePlugin
+An installed package registers itself by its entry point. Registered twice, it would be mounted once all the same, but
+Airflow's pages would show a plugin import error for the second.
+"""
 
-__all__ = ["DriftlinePlugin"]
+from importlib.metadata import entry_points
+
+if not entry_points(group="airflow.plugins", name="driftline"):
+    from driftline.dagkit.plugin import DriftlinePlugin
+
+    __all__ = ["DriftlinePlugin"]

@@ -26,12 +26,19 @@ from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_p
 from include.demo.monitors import wait_for_monitors
 from include.demo.progress import Progress
 from include.demo.stack import Stack
-from include.demo.summary import MODEL, has_baseline, show_first_finding, show_summary, windows_checked
+from include.demo.summary import (
+    MODEL,
+    has_baseline,
+    is_decided,
+    log_start,
+    show_first_finding,
+    show_summary,
+    windows_checked,
+)
 
 INTERRUPTED = 130
 STEPS = 11
 WINDOW_EVERY = timedelta(hours=6)
-A_YEAR = timedelta(days=364)
 TWICE_A_MONTH = "0 6 1,15 * *"
 LOOKED_BACK_AT = 12
 """With fewer windows in the tables the year is not shown well, and is looked back at."""
@@ -77,7 +84,8 @@ def up(stack: Stack, console: Console) -> None:
             _ensure_baselines(stack, airflow, urls, [MODEL])
         end = _last_closed_window(datetime.now(UTC))
         with progress.step(f"First window of {MODEL}"):
-            stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
+            if not is_decided(urls.store, MODEL, end):
+                stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
         show_first_finding(console, urls.store, end, progress.seconds)
         with progress.step("Baselines of the other models"):
             _ensure_baselines(stack, airflow, urls, models)
@@ -193,7 +201,7 @@ def _look_back(stack: Stack, airflow: LocalAirflow, urls: Urls) -> None:
     """Check some windows of the months that have gone; they are historical and alert nobody."""
     now = datetime.now(UTC)
     if windows_checked(urls.store, MODEL) < LOOKED_BACK_AT:
-        begin = (now - A_YEAR).isoformat()
+        begin = (log_start(urls.log_reader) + timedelta(days=1)).isoformat()
         stack.driftline(airflow, "check", MODEL, "--from", begin, "--to", now.isoformat(), "--every", TWICE_A_MONTH)
 
 

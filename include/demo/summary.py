@@ -21,6 +21,7 @@ from include.demo.stack import Stack
 
 MODEL = "flight_delay"
 SHOWN_FINDINGS = 6
+LONGEST_BAR = 12
 
 _DECISION: LiteralString = "SELECT verdict, reason FROM driftline.decisions WHERE model = %s AND window_end = %s"
 _WORST: LiteralString = """
@@ -37,7 +38,7 @@ _BY_MONTH: LiteralString = """
 WITH whole AS (
     SELECT date_trunc('month', window_end) AS month, * FROM driftline.findings WHERE model = %s AND segment = ''
 ), moved AS (
-    SELECT DISTINCT ON (month) month, subject, avg(statistic) AS psi FROM whole
+    SELECT DISTINCT ON (month) month, subject AS most, avg(statistic) AS psi FROM whole
     WHERE test = 'population_stability_index' GROUP BY month, subject ORDER BY month, psi DESC NULLS LAST
 )
 SELECT month, count(DISTINCT window_end),
@@ -45,11 +46,12 @@ SELECT month, count(DISTINCT window_end),
        avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'roc_auc') AS roc_auc,
        avg(statistic) FILTER (WHERE test = 'class_balance') AS called_late,
        avg(statistic) FILTER (WHERE test = 'population_stability_index' AND subject = 'temperature') AS temperature,
-       max(moved.subject) AS most, max(moved.psi) AS most_psi
+       max(most), max(psi)
 FROM whole LEFT JOIN moved USING (month) GROUP BY month ORDER BY month
 """
 _HISTORY: LiteralString = "SELECT count(DISTINCT window_end) FROM driftline.findings WHERE model = %s"
 _OUTBOX: LiteralString = "SELECT status, count(*) FROM driftline.alert_outbox GROUP BY status"
+_LOG_START: LiteralString = "SELECT min(predicted_at) FROM flights.flight_delay_predictions"
 _BASELINE: LiteralString = "SELECT 1 FROM driftline.baselines WHERE model = %s AND is_active"
 
 
@@ -61,6 +63,17 @@ def has_baseline(store_url: str, model: str) -> bool:
 def windows_checked(store_url: str, model: str) -> int:
     """How many windows of ``model`` have findings."""
     return int(_rows(store_url, _HISTORY, model)[0][0])
+
+
+def is_decided(store_url: str, model: str, window_end: datetime) -> bool:
+    """Whether the window of ``model`` that ended at ``window_end`` has been checked to its end."""
+    return bool(_rows(store_url, _DECISION, model, window_end))
+
+
+def log_start(log_url: str) -> datetime:
+    """The first prediction in the log."""
+    first: datetime = _rows(log_url, _LOG_START)[0][0]
+    return first
 
 
 def alerts_by_status(store_url: str) -> dict[str, int]:
@@ -111,15 +124,15 @@ def _worst_findings(store_url: str, window_end: datetime) -> Table:
 
 
 def _year(store_url: str) -> Table:
-    caption = "PSI above 0.2 is a large move. The season moves the weather, and the weather the model."
     table = Table(
-        "month", "windows", "accuracy", "ROC-AUC", "called late", "temperature (PSI)", "moved most (PSI)",
-        title=f"{MODEL} through the year: windows of 24 hours against the first four weeks", caption=caption,
-    )  # fmt: skip
+        *("month", "days", "accuracy", "AUC", "called late", "PSI of temperature", "largest PSI"),
+        title=f"{MODEL} through the year: single days against the first four weeks",
+        caption="A PSI above 0.2 is a large move: the season moves the weather, and the weather the model.",
+    )
     for month, windows, accuracy, roc_auc, late, temperature, most, psi in _rows(store_url, _BY_MONTH, MODEL):
         moved = f"{most} {psi:.2f}" if most else ""
         figures = [_share(accuracy), _figure(roc_auc), _share(late), _bar(temperature), moved]
-        table.add_row(f"{month:%B %Y}", str(windows), *figures)
+        table.add_row(f"{month:%b %Y}", str(windows), *figures)
     return table
 
 
@@ -128,15 +141,18 @@ def _alerts(stack: Stack, urls: Urls) -> str:
     if stack.has_own_slack:
         return f"{counts or 'none yet'}: in the Slack of your webhook"
     url = stack.receiver_url
-    return f"{_arrived(url)} arrived, shown at [link]{url}[/link] (outbox: {counts or 'empty'})"
+    messages = _arrived(url)
+    newest = f"\nlast: {escape(messages[0])}" if messages else ""
+    return f"{len(messages)} arrived, shown at [link]{url}[/link] (outbox: {counts or 'empty'}){newest}"
 
 
-def _arrived(receiver_url: str) -> int:
+def _arrived(receiver_url: str) -> list[str]:
+    """The texts of the messages that arrived, the newest first."""
     try:
         with urllib.request.urlopen(f"{receiver_url}messages", timeout=5) as answer:  # noqa: S310 - our own http address
-            return len(json.load(answer))
+            return [str(message["body"].get("text", "")) for message in json.load(answer)]
     except (OSError, ValueError):
-        return 0
+        return []
 
 
 def _rows(url: str, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
@@ -153,7 +169,7 @@ def _figure(value: float | None) -> str:
 
 
 def _bar(psi: float | None) -> str:
-    return "" if psi is None else f"{psi:5.2f} {'▇' * min(round(psi * 2), 24)}"
+    return "" if psi is None else f"{psi:5.2f} {'▇' * min(round(psi), LONGEST_BAR)}"
 
 
 def _short(path: Path) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from include.demo.flights import CALENDAR_AND_ROUTE, CATEGORICAL, FEATURES, YEAR_START
 

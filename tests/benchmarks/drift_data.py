@@ -58,7 +58,7 @@ class Log:
 
     def columns(self, first_hour: int, hours: int) -> Columns:
         """The rows of a span of hours."""
-        rows = np.maximum(np.rint(self.rows_per_hour[first_hour : first_hour + hours]), 1).astype(int)
+        rows = np.ceil(self.rows_per_hour[first_hour : first_hour + hours]).astype(int)
         location = np.repeat(self.locations[first_hour : first_hour + hours], rows, axis=0)
         values = location + self.rng.standard_normal(location.shape)
         return {f"feature_{index:02d}": self._column(index, values[:, index]) for index in range(FEATURES)}
@@ -89,7 +89,7 @@ class ShuffledFlights:
         with ZipFile(_flights_file()) as archive, archive.open(archive.namelist()[0]) as file:
             flights = pd.read_csv(file)
         table = {name: _coded(column) for name, column in flights.items() if name not in {"year", "time_hour"}}
-        return cls(table, max(rows_per_day // 24, 1), np.random.default_rng(seed))
+        return cls(table, -(-rows_per_day // 24), np.random.default_rng(seed))
 
     def columns(self, first_hour: int, hours: int) -> Columns:
         rows = self.rng.integers(0, len(self.table["month"]), self.rows_per_hour * hours)

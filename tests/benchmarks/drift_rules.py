@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from driftline.drift import Calibration, DriftDetector, DriftVerdict, build_calibration
+from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, build_calibration
 from driftline.drift.blocks import cut_into_blocks
 from driftline.profiles import Profile, merge
 from driftline.windows import Window
@@ -22,6 +22,7 @@ BENJAMINI_HOCHBERG = "Benjamini-Hochberg 1 % (KS, chi-square)"
 BLOCK_QUANTILE = "1.5 x 99.5 % quantile of baseline blocks (KS, total variation)"
 RULES = (CALIBRATED, ANALYTIC, ANY_P, ANY_PSI, BENJAMINI_HOCHBERG, BLOCK_QUANTILE)
 
+THRESHOLDS = DriftThresholds(minimum_rows=100)
 _DISTANCES = ("kolmogorov_smirnov", "total_variation")
 
 
@@ -38,7 +39,7 @@ class Rules:
         calibration = build_calibration(baseline.slices, window_hours)
         assert calibration.is_calibrated, calibration.reason
         distances = [
-            _distances(DriftDetector().detect_profile_drift(baseline.reference, _merged(block.profiles)))
+            _distances(DriftDetector(THRESHOLDS).detect_profile_drift(baseline.reference, _merged(block.profiles)))
             for block in cut_into_blocks(baseline.slices, window_hours)
         ]
         limits = {
@@ -49,10 +50,10 @@ class Rules:
 
     def drifted(self, current: Mapping[str, Profile], window: Window | None) -> dict[str, set[str]]:
         """Per rule the features that it calls drifted."""
-        calibrated = DriftDetector(calibration=self.calibration).detect_profile_drift(
+        calibrated = DriftDetector(THRESHOLDS, self.calibration).detect_profile_drift(
             self.reference, current, window=window
         )
-        analytic = DriftDetector().detect_profile_drift(self.reference, current)
+        analytic = DriftDetector(THRESHOLDS).detect_profile_drift(self.reference, current)
         p_values = _p_values(analytic)
         names = list(p_values)
         rejected = multipletests(list(p_values.values()), alpha=0.01, method="fdr_bh")[0]

@@ -1,6 +1,6 @@
 """What `reading.py` measures, each in a process of its own: prints one JSON object.
 
-Run as ``python reading_measures.py MEASURE [TABLE]`` with the server's URL in DRIFTLINE_BENCH_URL.
+Run as ``python reading_measures.py MEASURE TABLE ROWS`` with the server's URL in DRIFTLINE_BENCH_URL.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def measured() -> Iterator[Measurement]:
     measurement.peak = _peak_memory()
 
 
-def copy(table: str) -> Measurement:
+def copy(table: str, rows: int) -> Measurement:
     """``COPY … TO STDOUT (FORMAT binary)`` of the same rows and columns, received and thrown away."""
     import psycopg
     from psycopg.sql import SQL, Identifier
@@ -54,29 +54,30 @@ def copy(table: str) -> Measurement:
         columns, Identifier(table), START, START + timedelta(days=1)
     )
     with psycopg.connect(_url()) as connection, connection.cursor() as cursor:
-        rows = cursor.execute(SQL("SELECT count(*) FROM {}").format(Identifier(table))).fetchone()
-        with measured() as measurement, cursor.copy(query) as stream:
-            measurement.more["bytes"] = sum(map(len, stream))
-        assert rows is not None
-        measurement.rows = rows[0]
+        counted = cursor.execute(SQL("SELECT count(*) FROM {}").format(Identifier(table))).fetchone()
+        assert counted is not None
+        with measured() as measurement:
+            measurement.rows = counted[0]
+            with cursor.copy(query) as stream:
+                measurement.more["bytes"] = sum(map(len, stream))
     return measurement
 
 
-def pandas(table: str) -> Measurement:
+def pandas(table: str, rows: int) -> Measurement:
     """pandas.read_sql of the same rows and columns by SQLAlchemy and psycopg."""
     import pandas as pd
     import sqlalchemy as sa
 
     engine = sa.create_engine(_url().replace("postgresql://", "postgresql+psycopg://"))
     names = ", ".join(["at", "version", *_feature_names(table)])
-    query = sa.text(f"SELECT {names} FROM {table} WHERE at >= :start AND at < :end")
+    query = sa.text(f"SELECT {names} FROM {table} WHERE at >= :start AND at < :end LIMIT :rows")
     with engine.connect() as connection, measured() as measurement:
-        frame = pd.read_sql(query, connection, params={"start": START, "end": START + timedelta(days=1)})
+        frame = pd.read_sql(query, connection, params={"start": START, "end": START + timedelta(days=1), "rows": rows})
         measurement.rows = len(frame)
     return measurement
 
 
-def read(table: str) -> Measurement:
+def read(table: str, rows: int) -> Measurement:
     """Driftline reading the window as Arrow batches, thrown away."""
     log, window, columns, _ = _log(table)
     with measured() as measurement:
@@ -85,7 +86,7 @@ def read(table: str) -> Measurement:
     return measurement
 
 
-def count(table: str) -> Measurement:
+def count(table: str, rows: int) -> Measurement:
     """Driftline reading and counting the window: rows to counts."""
     from driftline.profiles.counting import SliceCounter
 
@@ -101,7 +102,7 @@ def count(table: str) -> Measurement:
     return measurement
 
 
-def count_day(_: str) -> Measurement:
+def count_day(table: str, rows: int) -> Measurement:
     """Counting a day in memory, and merging its hourly profiles."""
     from driftline.profiles import merge
     from driftline.profiles.counting import SliceCounter
@@ -119,7 +120,7 @@ def count_day(_: str) -> Measurement:
     return measurement
 
 
-def checks(_: str) -> Measurement:
+def checks(table: str, rows: int) -> Measurement:
     """The drift check of a window of 30 features on ready profiles, without and with a calibrated baseline."""
     from driftline.drift import DriftDetector, build_calibration
     from driftline.profiles import merge
@@ -141,7 +142,7 @@ def checks(_: str) -> Measurement:
     return measurement
 
 
-MEASURES: dict[str, Callable[[str], Measurement]] = {
+MEASURES: dict[str, Callable[[str, int], Measurement]] = {
     "copy": copy, "pandas": pandas, "read": read, "count": count, "count_day": count_day, "checks": checks,
 }  # fmt: skip
 
@@ -241,4 +242,5 @@ def _peak_memory() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(vars(MEASURES[sys.argv[1]](sys.argv[2] if len(sys.argv) > 2 else ""))))  # noqa: T201
+    name, table_name, row_count = sys.argv[1:]
+    print(json.dumps(vars(MEASURES[name](table_name, int(row_count)))))  # noqa: T201

@@ -42,3 +42,14 @@ def changed(shop: ShopLog, open_shop: OpenMonitor) -> Callable[..., Monitor]:
         return open_shop(shop.config(**changes))
 
     return change
+
+
+@pytest.fixture
+def brief(shop: ShopLog, open_shop: OpenMonitor) -> Callable[..., Monitor]:
+    """A monitor of short windows with a short baseline and no segments: what a test needs that is not about those."""
+
+    def open_brief(**changes: Any) -> Monitor:
+        short = {"baseline": {"first": "2d"}, "segments": [], "schedule": {"lookback": "6h"}}
+        return open_shop(shop.config(**{**short, **changes}))
+
+    return open_brief

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Placeholder
 
 from driftline.config import ModelConfig
 
@@ -63,10 +63,49 @@ class ShopLog:
     def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
         self._connection = connection
         self.schema = schema
+        self._next_id = 10_000_000
 
     def execute(self, statement: str, *values: Any) -> None:
         """Runs SQL in which ``{schema}`` stands for the log's schema."""
-        self._connection.execute(SQL(statement).format(schema=Identifier(self.schema)), values)
+        self._connection.execute(SQL(statement).format(schema=Identifier(self.schema)), values or None)
+
+    def rename(self, column: str, name: str) -> None:
+        """Gives a column of the predictions another name, whatever characters it has."""
+        rename = SQL("ALTER TABLE {}.predictions RENAME {} TO {}")
+        self._connection.execute(rename.format(Identifier(self.schema), Identifier(column), Identifier(name)))
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a SELECT returns."""
+        return self._connection.execute(SQL(statement).format(schema=Identifier(self.schema)), values or None).fetchall()
+
+    def predict(self, at: datetime, **values: Any) -> None:
+        """Logs one more prediction, which has nothing unusual but ``values``."""
+        row: dict[str, Any] = {
+            "prediction_id": self._next_id,
+            "predicted_at": at,
+            "model_version": "v1",
+            "is_fraud": False,
+            "score": 0.1,
+            "latency": 10.0,
+            "failure": None,
+            "amount": 30.0,
+            "basket": 5,
+            "country": "DE",
+            "is_member": True,
+        }
+        self._next_id += 1
+        row |= values
+        statement = SQL("INSERT INTO {}.predictions ({}) VALUES ({})").format(
+            Identifier(self.schema),
+            SQL(", ").join(Identifier(column) for column in row),
+            SQL(", ").join(Placeholder() for _ in row),
+        )
+        self._connection.execute(statement, list(row.values()))
+
+    def mapping(self, **changes: Any) -> dict[str, Any]:
+        """The configuration's `predictions`, with ``changes``."""
+        described = self.config().predictions.model_dump(exclude_none=True)
+        return {**described, **changes}
 
     def config(self, **changes: Any) -> ModelConfig:
         """The model's configuration, with ``changes`` to its top keys."""
@@ -100,8 +139,8 @@ class ShopLog:
 
 
 @contextmanager
-def shop_log(owner_url: str, reader: str, schema: str = "shop") -> Iterator[ShopLog]:
-    """Makes the log for a test and takes it away afterwards."""
+def shop_log(owner_url: str, reader: str, schema: str = "shop", days: int = DAYS) -> Iterator[ShopLog]:
+    """Makes the log's first ``days`` for a test and takes it away afterwards."""
     with psycopg.connect(owner_url, autocommit=True) as connection:
         log = ShopLog(connection, schema)
         log.execute("DROP SCHEMA IF EXISTS {schema} CASCADE")
@@ -109,7 +148,7 @@ def shop_log(owner_url: str, reader: str, schema: str = "shop") -> Iterator[Shop
         for statement in _MAKE.strip().split(";\n"):
             log.execute(statement.rstrip(";"))
         fill = SQL(_FILL).format(
-            schema=Identifier(schema), rows=DAYS * 24 * ROWS_PER_HOUR, start=START.isoformat(), per_hour=ROWS_PER_HOUR
+            schema=Identifier(schema), rows=days * 24 * ROWS_PER_HOUR, start=START.isoformat(), per_hour=ROWS_PER_HOUR
         )
         connection.execute(fill)
         log.execute(_LABEL)

@@ -26,7 +26,10 @@ def parse_duration(written: Any) -> timedelta:
             f"is not a duration: write a whole number and one of s, m, h, d, w, for example 24h (found {written!r})"
         )
     count, unit = match.groups()
-    return timedelta(**{_UNITS[unit]: int(count)})
+    try:
+        return timedelta(**{_UNITS[unit]: int(count)})
+    except OverflowError:
+        raise ValueError(f"is longer than a duration can be (found {written!r})") from None
 
 
 def format_duration(span: timedelta) -> str:

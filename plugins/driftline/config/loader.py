@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from pydantic_core import ErrorDetails
 
 from driftline.config.model_config import ModelConfig
 from driftline.errors import ConfigError
+
+_BOOLEAN_TAG = "tag:yaml.org,2002:bool"
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 def load_model(path: Path) -> ModelConfig:
@@ -76,31 +81,53 @@ def _yaml_files(folder: Path) -> Iterable[Path]:
 
 def _parse(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from None
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML itself lets a later key win over an earlier one of the same name; here that is an error."""
+class _StrictLoader(yaml.SafeLoader):
+    """YAML 1.2's booleans, and every key once.
+
+    YAML 1.1 takes the key ``on`` and the country ``NO`` for booleans, and lets a later key win over an earlier one of
+    the same name: here the first are text and the second is an error.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - how PyYAML declares them
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN_TAG]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE_TAG:
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise _refused(node, f"the key {key!r} is not a text", key_node)
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    "while reading a mapping", node.start_mark, f"the key {key!r} stands twice", key_node.start_mark
-                )
+                raise _refused(node, f"the key {key!r} stands twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(_BOOLEAN_TAG, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+def _refused(mapping: yaml.Node, problem: str, key: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError("while reading a mapping", mapping.start_mark, problem, key.start_mark)
 
 
 def _is_other_branch(error: ErrorDetails) -> bool:
     """`features` is a word or a list: where a list was given, that it is not the word is no fault."""
     return error["type"] == "literal_error" and isinstance(error["input"], list)
+
+
+_MESSAGES = {"model_type": "keys and values are expected"}
+"""Where pydantic's own words name our classes."""
 
 
 def _fault(path: Path, error: ErrorDetails) -> str:
@@ -109,7 +136,7 @@ def _fault(path: Path, error: ErrorDetails) -> str:
         return f"{path}: {key_path}: is not a known key. Check its spelling against docs/ML_MONITORING_GUIDE.md."
     if error["type"] == "missing":
         return f"{path}: {key_path}: is missing."
-    message = error["msg"].removeprefix("Value error, ")
+    message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
     found = "" if isinstance(error["input"], dict) else f" found {_shown(error['input'])};"
     return f"{path}: {key_path}:{found} {message}."
 
@@ -125,5 +152,5 @@ def _key_path(location: tuple[int | str, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    shown = repr(value)
+    shown = value.isoformat() if isinstance(value, date) else repr(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."

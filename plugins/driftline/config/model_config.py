@@ -16,6 +16,7 @@ from driftline.config.durations import parse_duration
 from driftline.findings import RESERVED_SUBJECTS, Check, Severity
 
 POSTGRES_IDENTIFIER_BYTES = 63
+NO_MOMENT = "is not a date and time, for example 2026-01-01T00:00:00+00:00"
 
 
 class Task(StrEnum):
@@ -35,13 +36,33 @@ class FeatureKind(StrEnum):
 
 def _identifier(name: str) -> str:
     if not name or "\x00" in name:
-        raise ValueError("a column name cannot be empty or hold a NUL character")
+        raise ValueError("a name cannot be empty or hold a NUL character")
     if len(name.encode()) > POSTGRES_IDENTIFIER_BYTES:
         raise ValueError(f"Postgres cuts names at {POSTGRES_IDENTIFIER_BYTES} bytes; this one is longer")
     return name
 
 
+def _table_name(name: str) -> str:
+    for part in name.split(".", 1):
+        _identifier(part)
+    return name
+
+
+def _query(text: str) -> str:
+    if not text.strip(" \t\r\n;") or "\x00" in text:
+        raise ValueError("a query cannot be empty or hold a NUL character")
+    return text
+
+
+def _class_label(label: Any) -> Any:
+    if label is not None and not isinstance(label, str | int | bool):
+        raise ValueError("must be a text, a whole number, true or false")
+    return label
+
+
 Column = Annotated[str, AfterValidator(_identifier)]
+Table = Annotated[str, AfterValidator(_table_name)]
+Query = Annotated[str, AfterValidator(_query)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -51,7 +72,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 class StrictModel(BaseModel):
     """Unknown keys are errors; values are not coerced from other types; instances do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Predictions(StrictModel):
@@ -60,8 +81,8 @@ class Predictions(StrictModel):
     Exactly one of `table` (``schema.table``) and `query` (a SELECT) is given; the other keys name its columns.
     """
 
-    table: str | None = None
-    query: str | None = None
+    table: Table | None = None
+    query: Query | None = None
     id: Column
     time: Column
     version: Column
@@ -92,8 +113,8 @@ class Predictions(StrictModel):
 class Labels(StrictModel):
     """Where the labels arrive, how they name their prediction, and when they are to be expected."""
 
-    table: str | None = None
-    query: str | None = None
+    table: Table | None = None
+    query: Query | None = None
     id: Column
     label: Column
     time: Column
@@ -149,7 +170,7 @@ class BaselinePeriod(StrictModel):
     @field_validator("start", "end", mode="before")
     @classmethod
     def _aware(cls, moment: Any) -> datetime | None:
-        return None if moment is None else _aware_moment(moment)
+        return None if moment is None else _on_the_hour(_aware_moment(moment))
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -205,6 +226,12 @@ class PredictionsCheck(StrictModel):
     lowest: float | None = None
     """Predictions below are impossible (regression), for example 0."""
     highest: float | None = None
+
+    @model_validator(mode="after")
+    def _leave_room_between(self) -> Self:
+        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
+            raise ValueError(f"`lowest` ({self.lowest:g}) must be below `highest` ({self.highest:g})")
+        return self
 
 
 class QualityCheck(StrictModel):
@@ -280,7 +307,7 @@ class ModelConfig(StrictModel):
     slack_channel: str = ""
     """Shown in the message; the webhook of the connection decides where it arrives."""
     task: Annotated[Task, Field(strict=False)]
-    positive_label: str | int | bool | None = None
+    positive_label: Annotated[str | int | bool | None, BeforeValidator(_class_label)] = None
     """Which prediction and label count as positive (binary classification); default 1, true or "1"."""
     connection: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     """Airflow connection (or environment variable) that leads to the prediction log."""
@@ -327,12 +354,21 @@ def _exactly_one_source(table: str | None, query: str | None) -> None:
 
 def _aware_moment(moment: Any) -> datetime:
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            raise ValueError(NO_MOMENT) from None
     if not isinstance(moment, datetime):
-        raise ValueError("is not a date and time, for example 2026-01-01T00:00:00+00:00")  # noqa: TRY004 - pydantic wants it
+        raise ValueError(NO_MOMENT)  # noqa: TRY004 - pydantic wants it
     if moment.tzinfo is None:
         raise ValueError(f"has no time zone; write {moment.isoformat()}+00:00 if you mean UTC")
     return moment.astimezone(UTC)
+
+
+def _on_the_hour(moment: datetime) -> datetime:
+    if (moment.minute, moment.second, moment.microsecond) != (0, 0, 0):
+        raise ValueError("must be on a whole hour of UTC, because periods are made of hourly slices")
+    return moment
 
 
 def _at_least_an_hour(span: timedelta) -> timedelta:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from driftline.errors import ConnectionNotConfigured
 
@@ -25,7 +25,7 @@ def connection_url(connection_id: str) -> str:
     """
     try:
         connection = BaseHook.get_connection(connection_id)
-    except AirflowRuntimeError as error:
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
         raise ConnectionNotConfigured(
             f"Airflow has no connection {connection_id!r}. Add it (Admin, Connections; type Postgres) or set "
             f"AIRFLOW_CONN_{connection_id.upper()}."

@@ -34,8 +34,7 @@ def maintenance_dag() -> DAG:
 
 def _make_partitions() -> None:
     from driftline.dagkit.connections import connection_url
-    from driftline.monitoring.monitor import STORE_CONNECTION
-    from driftline.store.engine import create_store_engine, store_transaction
+    from driftline.store.engine import STORE_CONNECTION, create_store_engine, store_transaction
     from driftline.store.slices import ensure_profile_partitions
 
     now = datetime.now(UTC)
@@ -45,8 +44,7 @@ def _make_partitions() -> None:
 
 def _drop_expired() -> dict[str, int]:
     from driftline.dagkit.connections import connection_url
-    from driftline.monitoring.monitor import STORE_CONNECTION
-    from driftline.store.engine import create_store_engine
+    from driftline.store.engine import STORE_CONNECTION, create_store_engine
     from driftline.store.retention import Retention, drop_expired
 
     params = get_current_context()["params"]

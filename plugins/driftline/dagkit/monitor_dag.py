@@ -81,7 +81,7 @@ def _branches(config: ModelConfig, key: Any) -> list[Any]:
     return [
         task(task_id=tasks.SEND_ALERTS, **ALERT_RETRIES)(tasks.send_alerts)(config.model),
         task(task_id=tasks.ROLL_BACK)(tasks.roll_back)(config.model, key),
-        task(task_id=tasks.ALL_CLEAR)(tasks.all_clear)(config.model, key),
+        task(task_id=tasks.ALL_CLEAR, **ALERT_RETRIES)(tasks.all_clear)(config.model, key),
     ]
 
 

@@ -112,8 +112,11 @@ def roll_back(model: str, key: WindowKey) -> str:
 
 
 def all_clear(model: str, key: WindowKey) -> str:
-    """Says that nothing is to be done, and sends what an earlier window may have left in the outbox."""
-    return f"{model}, {from_key(key)}: nothing to do"
+    """Nothing to do for this window; sends what an outage of Slack may have left of earlier ones."""
+    from driftline.monitoring.action import deliver_alerts
+
+    delivery = deliver_alerts(airflow_monitor(model), send_to_slack)
+    return f"{from_key(key)}: nothing to do; {delivery.sent} alerts of earlier windows sent"
 
 
 def _context(context: Any, model: str, key: WindowKey) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.app import get_auth_manager, get_cookie_path
@@ -26,7 +26,7 @@ async def _user(request: Request) -> Any:
         raise LoginRequired(_login_address(request)) from refused
 
 
-def require_reader(user: Any = Depends(_user)) -> VisibleModels:
+def require_reader(user: Annotated[Any, Depends(_user)]) -> VisibleModels:
     """Who may see Airflow's site may see the models whose DAGs they may read."""
     if not get_auth_manager().is_authorized_view(access_view=AccessView.WEBSITE, user=user):
         raise HTTPException(HTTPStatus.FORBIDDEN, "You may not see Airflow's site. Ask its administrator.")

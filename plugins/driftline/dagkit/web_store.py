@@ -8,7 +8,7 @@ from functools import lru_cache
 from sqlalchemy import Engine
 
 from driftline.dagkit.connections import connection_url
-from driftline.store.engine import create_store_engine
+from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
 _RENEWED_SECONDS = 60
 """A connection that is changed in Airflow is noticed within so long; secrets backends can be slow to ask."""
@@ -27,7 +27,4 @@ def open_store() -> Engine:
 
 @lru_cache(maxsize=1)
 def _engine(_period: int) -> Engine:
-    # Here, since it brings the readers of the prediction log along.
-    from driftline.monitoring.monitor import STORE_CONNECTION
-
     return create_store_engine(connection_url(STORE_CONNECTION))

@@ -81,7 +81,8 @@ def _simulated_features(blocks: Sequence[Block], window_hours: int) -> dict[str,
     features = {name: feature_blocks(blocks, name) for name in names}
     usable = {name: each for name, each in features.items() if each is not None and each.rows.size >= LEAST_BLOCKS}
     residuals = _pooled_by_kind(
-        usable, {name: residuals_of(each, basis[each.is_used], harmonics) for name, each in usable.items()}
+        usable,
+        {name: residuals_of(each, basis[each.is_used], harmonics, window_hours) for name, each in usable.items()},
     )
     return {
         name: SimulatedFeature.of(each, residuals[name], weights[:, each.is_used], rng) for name, each in usable.items()

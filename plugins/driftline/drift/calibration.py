@@ -128,6 +128,22 @@ class Calibration:
             return pair
         return replace(pair, expected=feature.season.expected(pair.expected, slices))
 
+    def explained(self, size: int) -> str:
+        """What was learned, for people: per feature season, overdispersion, and the thresholds at ``size`` rows."""
+        if not self.is_calibrated:
+            return f"Not calibrated: {self.reason}. Thresholds are analytic, for independent rows."
+        lines = [
+            f"Learned from {self.blocks} windows of {self.window_hours} h; {self.false_alarm_rate:.1%} of clean "
+            f"windows may alarm. Thresholds at {size:,} rows:"
+        ]
+        for name, feature in self.features.items():
+            season = "goes with the hour of the week" if feature.season.harmonics else "no season"
+            limits = ", ".join(
+                f"{test} {self._at(size, table.critical_values):.3g}" for test, table in feature.tables.items()
+            )
+            lines.append(f"  {name}: {season}, {feature.overdispersion:.1f} times the variance of chance; {limits}")
+        return "\n".join(lines)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON-serializable objects."""
         return {"format": FORMAT, **asdict(self)}

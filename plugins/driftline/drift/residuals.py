@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,13 @@ from driftline.profiles.binning import Floats
 
 SEASON_GROUPS = 20
 SEASON_LEVELS = 30
+
+SMALLEST_HARMONIC = 1e-6
+"""Harmonics (or sums of them) that the blocks' hours show less of, relative to the largest, are not fitted."""
+
+NEIGHBOURING_HOURS = 24
+"""Blocks so near on either side are left out with each block: what is near in time predicts it better than it will a
+window weeks later (Racine (2000), "Consistent cross-validatory model-selection for dependent data: hv-block")."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +57,7 @@ class Residuals:
     degrees_of_freedom: float
 
 
-def residuals_of(feature: FeatureBlocks, basis: Floats, harmonics: tuple[int, ...]) -> Residuals:
+def residuals_of(feature: FeatureBlocks, basis: Floats, harmonics: tuple[int, ...], window_hours: int) -> Residuals:
     """Fits the season to the blocks (weighted by their rows) and takes it off, each block predicted from the others.
 
     Parameters
@@ -60,43 +68,46 @@ def residuals_of(feature: FeatureBlocks, basis: Floats, harmonics: tuple[int, ..
         Harmonics per used block, shape (blocks, 2 * harmonics).
     harmonics
         Cycles per week of the basis.
+    window_hours
+        Length of a block.
     """
+    neighbours = math.ceil(NEIGHBOURING_HOURS / window_hours)
     sizes = feature.counts.sum(axis=1)
     shares = feature.counts / sizes[:, None]
     whole = feature.counts.sum(axis=0)
     starts = _season_groups(feature, whole)
     grouped = np.add.reduceat(shares, starts, axis=1)
-    centre = sizes @ basis / sizes.sum()
-    fit = _SeasonFit.of(grouped, basis - centre, sizes)
-    predicted = np.array(
-        [_prediction(whole - feature.counts[block], starts, fit.left_out_season[block]) for block in range(sizes.size)]
-    )
-    missing = feature.missing / feature.rows
-    total, rows = feature.missing.sum(), feature.rows.sum()
+    fit = _SeasonFit.of(grouped, basis, sizes)
+    predicted, missing = np.empty_like(shares), np.empty(sizes.size)
+    for block in range(sizes.size):
+        far = np.abs(np.arange(sizes.size) - block) > neighbours
+        season = _SeasonFit.of(grouped[far], basis[far], sizes[far]).at(basis[block])
+        predicted[block] = _prediction(whole - feature.counts[~far].sum(axis=0), starts, season)
+        missing[block] = feature.missing[far].sum() / feature.rows[far].sum()
     return Residuals(
         season=Season(
             group_starts=tuple(int(start) for start in starts),
-            harmonics=harmonics if fit.shrinkage else (),
-            centre=tuple(np.round(centre, 9).tolist()),
+            harmonics=harmonics if fit.believed else (),
+            centre=tuple(np.round(fit.centre, 9).tolist()),
             coefficients=tuple(tuple(np.round(row, 9).tolist()) for row in fit.coefficients),
         ),
         shares=whole / whole.sum(),
         deviations=shares - predicted,
-        missing_share=float(total / rows),
-        missing_deviations=missing - (total - feature.missing) / (rows - feature.rows),
+        missing_share=float(feature.missing.sum() / feature.rows.sum()),
+        missing_deviations=feature.missing / feature.rows - missing,
         new_level_shares=_new_level_shares(feature),
         size=float(sizes.size / np.sum(1 / sizes)),
-        degrees_of_freedom=max(sizes.size - 1 - fit.shrinkage * basis.shape[1], 3.0),
+        degrees_of_freedom=max(sizes.size - 1 - fit.believed * basis.shape[1], 3.0),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _SeasonFit:
-    """Coefficients, how much of them is believed (0 to 1), and the season of each block as the others predict it."""
+    """Change of the groups' shares with the harmonics, and how much of it is believed (0 to 1, mean)."""
 
+    centre: Floats
     coefficients: Floats
-    shrinkage: float
-    left_out_season: Floats
+    believed: float
 
     @classmethod
     def of(cls, grouped: Floats, basis: Floats, weights: Floats) -> _SeasonFit:
@@ -106,21 +117,21 @@ class _SeasonFit:
         Morris (1973), "Stein's estimation rule and its competitors", Journal of the American Statistical Association.
         """
         blocks, coefficients = grouped.shape[0], basis.shape[1]
+        centre = weights @ basis / weights.sum()
         if coefficients == 0 or blocks < 2 * coefficients + 2:
-            return cls(np.zeros((coefficients, grouped.shape[1])), 0.0, np.zeros_like(grouped))
+            return cls(centre, np.zeros((coefficients, grouped.shape[1])), 0.0)
         root = np.sqrt(weights / weights.mean())[:, None]
-        design = np.hstack([np.ones((blocks, 1)), basis]) * root
-        inverse = np.linalg.pinv(design)
-        beta = inverse @ (grouped * root)
-        residual = grouped * root - design @ beta
+        design = np.hstack([np.ones((blocks, 1)), basis - centre]) * root
+        beta = np.linalg.lstsq(design, grouped * root, rcond=SMALLEST_HARMONIC)[0]
         scale = np.sqrt(np.maximum(np.average(grouped, axis=0, weights=weights), 1e-12))
-        noise = float(np.sum(np.square(residual / scale)) / (blocks - coefficients - 1))
-        believed = np.tile(_believed(basis, beta[1:], root / scale, noise), 2)
-        leverage = np.einsum("ij,ji->i", design, inverse)
-        lost = np.einsum("qb,bg->bqg", inverse, residual / np.maximum(1 - leverage, 0.05)[:, None])
-        from_others = basis * believed * (weights.sum() / (weights.sum() - weights))[:, None]
-        season = np.einsum("bq,bqg->bg", from_others, (beta - lost)[:, 1:])
-        return cls(beta[1:] * believed[:, None], float(believed.mean()), season)
+        squares = np.square((grouped * root - design @ beta) / scale)
+        noise = float(squares.sum() / (blocks - coefficients - 1))
+        believed = np.tile(_believed(basis - centre, beta[1:], root / scale, noise), 2)
+        return cls(centre, beta[1:] * believed[:, None], float(believed.mean()))
+
+    def at(self, harmonics: Floats) -> Floats:
+        change: Floats = (harmonics - self.centre) @ self.coefficients
+        return change
 
 
 def _believed(basis: Floats, beta: Floats, weights: Floats, noise: float) -> Floats:

@@ -29,7 +29,7 @@ from driftline.drift.residuals import Residuals
 from driftline.profiles import NumericProfile
 from driftline.profiles.binning import Floats
 
-SIMULATED_CELLS = 250
+SIMULATED_CELLS = 200
 Draws = NDArray[np.float32]
 
 
@@ -92,20 +92,23 @@ class SimulatedFeature:
 
     @property
     def missing_share(self) -> Floats:
-        share = self.residuals.missing_share
-        return np.clip(share + self.missing_deviations, 0.0, 1.0)
+        """Per simulated window; never quite 0, because a share of 0 among so many rows is no certainty."""
+        least = EMPTY_CELL_ROWS / self.feature.rows.sum()
+        return np.clip(self.residuals.missing_share + self.missing_deviations, least, 1 - least)
 
     def _share_noise(self, share: Floats, size: int, extra: float) -> Floats:
         noise: Floats = (self.rng.binomial(size, share) / size - share) * np.sqrt(extra)
         return noise
 
     def _numeric_statistics(self, size: int, extra: float) -> Iterator[tuple[str, Floats]]:
-        differences = self.deviations + self._noise * np.float32(np.sqrt(extra / size))
-        cumulative = np.abs(np.cumsum(differences, axis=1)[:, :-1])
-        yield "kolmogorov_smirnov", cumulative.max(axis=1)
+        differences = self._cumulative_deviations
+        if extra > 0:
+            differences = differences + self._cumulative_noise * np.float32(np.sqrt(extra / size))
+        distances = np.abs(differences)
+        yield "kolmogorov_smirnov", distances.max(axis=1)
         if self._widths is not None:
-            yield "wasserstein", cumulative @ self._widths
-        groups = np.add.reduceat(differences, self._group_starts, axis=1)
+            yield "wasserstein", distances[:, :-1] @ self._widths
+        groups = np.diff(differences[:, self._group_ends], axis=1, prepend=np.float32(0))
         missing = self.missing_share + self._share_noise(self.missing_share, size, extra)
         expected = np.append(self._group_shares * (1 - self.residuals.missing_share), self.residuals.missing_share)
         simulated = np.column_stack([(self._group_shares + groups) * (1 - missing)[:, None], missing])
@@ -119,16 +122,20 @@ class SimulatedFeature:
         simulated /= simulated.sum(axis=1, keepdims=True)
         yield from _cell_statistics(expected, simulated, size)
         yield "total_variation", np.abs(simulated - expected).sum(axis=1) / 2
-        new = np.minimum(self.new_level_shares, 1.0)
+        new = np.clip(self.new_level_shares, EMPTY_CELL_ROWS / self.feature.rows.sum(), 1.0)
         yield "new_level_share", np.maximum(new + self._share_noise(new, size, extra), 0.0)
 
     @cached_property
-    def _noise(self) -> Draws:
-        """Sampling noise of one row: multinomial covariance, one draw per window."""
+    def _cumulative_deviations(self) -> Draws:
+        return np.cumsum(self.deviations, axis=1)
+
+    @cached_property
+    def _cumulative_noise(self) -> Draws:
+        """Sampling noise of one row in the distribution function: multinomial covariance, one draw per window."""
         shares = self._coarse_shares.astype(np.float32)
-        normal = self.rng.standard_normal((self.deviations.shape[0], shares.size), dtype=np.float32) * np.sqrt(shares)
-        noise: Draws = normal - normal.sum(axis=1, keepdims=True) * shares
-        return noise
+        noise = self.rng.standard_normal((self.deviations.shape[0], shares.size), dtype=np.float32) * np.sqrt(shares)
+        noise -= noise.sum(axis=1, keepdims=True) * shares
+        return np.cumsum(noise, axis=1, out=noise)
 
     @cached_property
     def _widths(self) -> Draws | None:
@@ -150,19 +157,18 @@ class SimulatedFeature:
         return shares
 
     @cached_property
-    def _group_starts(self) -> NDArray[np.intp]:
-        """First coarse cell of each of the groups that PSI and Jensen-Shannon are taken on."""
-        ends = group_ends(self.feature.counts.sum(axis=0))[:-1]
-        return np.append(0, np.searchsorted(self.cell_starts, ends + 1))
+    def _group_ends(self) -> NDArray[np.intp]:
+        """Last coarse cell of each of the groups that PSI and Jensen-Shannon are taken on."""
+        starts = np.append(self.cell_starts, self.residuals.shares.size)
+        return np.searchsorted(starts, group_ends(self.feature.counts.sum(axis=0)) + 1) - 1
 
     @cached_property
     def _group_shares(self) -> Floats:
-        shares: Floats = np.add.reduceat(self._coarse_shares, self._group_starts)
-        return shares
+        return np.diff(np.cumsum(self._coarse_shares)[self._group_ends], prepend=0.0)
 
 
 def _cell_starts(feature: FeatureBlocks) -> NDArray[np.intp]:
-    """Numeric cells in about 250 of equal mass, refining those of PSI; levels as the tests group them."""
+    """Numeric cells in about 200 of equal mass, refining those of PSI; levels as the tests group them."""
     mass = feature.counts.sum(axis=0)
     if not isinstance(feature.whole, NumericProfile):
         cells = np.arange(grouped_levels(mass).size)

@@ -49,7 +49,7 @@ def roll_back_window(monitor: Monitor, window: Window, context: Context) -> Roll
     Raises
     ------
     StoreError
-        When the window's decision is not to roll back.
+        When the window's decision is not to roll back, or is suppressed because the window is historical.
     """
     now = context.now or datetime.now(UTC)
     cause_key = f"{monitor.model}/{window.start.isoformat()}/{window.end.isoformat()}"
@@ -58,6 +58,8 @@ def roll_back_window(monitor: Monitor, window: Window, context: Context) -> Roll
         bad_version = None if decision is None else decision.summary.get("bad_version")
         if decision is None or bad_version is None:
             raise StoreError(f"The decision on the window {window} of {monitor.model} names no version to roll back.")
+        if decision.is_suppressed:
+            raise StoreError(f"The window {window} of {monitor.model} is historical: nothing is rolled back for it.")
         outcome = roll_back(
             connection,
             model=monitor.model,

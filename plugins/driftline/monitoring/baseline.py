@@ -24,7 +24,7 @@ from driftline.store.baselines import (
     write_baseline_profiles,
 )
 from driftline.store.engine import store_transaction
-from driftline.store.slices import replace_slices, window_profiles
+from driftline.store.slices import ensure_profile_partitions, replace_slices, window_profiles
 from driftline.windows import SLICE_LENGTH, Window, floor_to_slice
 
 MINIMUM_ROWS = 100
@@ -103,7 +103,11 @@ def _build(monitor: Monitor, connection: Connection) -> StoredBaseline:
             f"{monitor.model}: the baseline period {period} holds {rows} predictions; at least {MINIMUM_ROWS} are "
             "needed. Choose a longer `baseline` in the model's file."
         )
-    baseline = add_baseline(connection, monitor.model, period, make_binnings(monitor, period, rows))
+    binnings = make_binnings(monitor, period, rows)
+    with store_transaction(monitor.store) as apart:
+        # Apart, because making one locks all profiles: two models that are built at once must not wait for each other.
+        ensure_profile_partitions(apart, period.slices)
+    baseline = add_baseline(connection, monitor.model, period, binnings)
     for part, slices in found.items():
         for run in runs_of(sorted(slices)):
             profiles = read_profiles(monitor, baseline.binnings, part, run)

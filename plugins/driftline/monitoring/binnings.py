@@ -20,6 +20,10 @@ SAMPLE_ROWS = 200_000
 """Values per numeric column that its quantile edges are read from: enough for 1,000 cells to hold 200 each."""
 
 
+KEPT_LEVELS = 100_000
+"""Beyond so many levels of a column the rarest are forgotten: a column of identifiers must not fill the memory."""
+
+
 def make_binnings(monitor: Monitor, period: Window, rows: int) -> dict[str, tuple[Role, Binning]]:
     """Per subject its role and its cells, from the period's ``rows`` rows: one streaming pass."""
     columns = counted_columns(monitor)
@@ -35,7 +39,7 @@ def make_binnings(monitor: Monitor, period: Window, rows: int) -> dict[str, tupl
             if subject in samples:
                 samples[subject].append(numeric_values(values[::stride] if stride > 1 else values)[0])
             else:
-                levels[subject].update(_level_counts(values))
+                levels[subject] = _without_rarest(levels[subject] + Counter(_level_counts(values)))
     cells = {
         subject: (column.role, _binning(column, samples.get(subject), levels.get(subject)))
         for subject, column in columns.items()
@@ -73,6 +77,10 @@ def _errors(monitor: Monitor, period: Window) -> Iterator[Floats]:
         kept += errors.size
         if kept >= SAMPLE_ROWS:
             return
+
+
+def _without_rarest(levels: Counter[str]) -> Counter[str]:
+    return levels if len(levels) <= KEPT_LEVELS else Counter(dict(levels.most_common(KEPT_LEVELS // 2)))
 
 
 def _level_counts(values: pa.Array) -> dict[str, int]:

@@ -92,6 +92,11 @@ def _expected_columns(monitor: Monitor, evidence: Evidence) -> Iterator[Expected
             feature=feature.name,
             baseline=whole.get(feature.name),
         )
+    for column in monitor.config.segment_columns:
+        if column not in monitor.log.catalog.predictions:
+            yield ExpectedColumn(
+                name=column, role=ColumnRole.FEATURE, kind=ColumnKind.CATEGORICAL, feature=f"segment {column}"
+            )
 
 
 def _selected(monitor: Monitor, columns: list[ExpectedColumn]) -> list[Selected]:

@@ -10,13 +10,15 @@ from driftline.errors import StoreError
 from driftline.findings import Check, Comparison, Finding, Severity, Status, worst
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.profile import Profile
-from driftline.store.baselines import StoredBaseline, active_baseline, reference_profiles
+from driftline.store.baselines import StoredBaseline, reference_profiles, stored_baseline
 from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
 from driftline.store.windows import WindowRecord, replace_findings, replace_report, window_record
 from driftline.windows import Window
 
 HTML = "text/html; charset=utf-8"
+
+CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,22 @@ class CheckSummary:
         return f"{self.check}: {self.detected} detected ({self.severity}), {counts}"
 
 
+def enabled_checks(monitor: Monitor) -> list[Check]:
+    return [check for check in CHECKS if monitor.config.checks.is_enabled(check)]
+
+
 def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | None = None) -> CheckSummary:
     """Makes ``check`` on an extracted ``window`` and writes its findings, instead of those of an earlier run.
 
     Raises
     ------
     StoreError
-        When the window has not been extracted.
+        When the window has not been extracted, or so long ago that its profiles have been dropped.
     """
     evidence = _load(monitor, window, now or datetime.now(UTC))
     result = _run(monitor, evidence, check)
+    if not result.findings:
+        result = nothing_to_check(check, "The baseline has nothing that this check looks at.")
     with store_transaction(monitor.store) as connection:
         replace_findings(connection, monitor.model, window, check, result.findings)
         if result.page:
@@ -83,14 +91,20 @@ def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | No
 def _load(monitor: Monitor, window: Window, now: datetime) -> Evidence:
     with store_transaction(monitor.store) as connection:
         record = window_record(connection, monitor.model, window)
-        baseline = active_baseline(connection, monitor.model)
-        if record is None or baseline is None:
-            raise StoreError(
-                f"The window {window} of {monitor.model} has not been extracted. Run its extract_slices task first, or "
-                f"the whole window: driftline check {monitor.model} --window-end {window.end.isoformat()}"
-            )
-        reference = reference_profiles(connection, baseline)
-        return Evidence(record, baseline, reference, window_profiles(connection, baseline, window), now)
+        if record is None:
+            raise _not_extracted(monitor, window, "has not been extracted")
+        baseline = stored_baseline(connection, record.baseline_id)
+        current = window_profiles(connection, baseline, window)
+        if record.rows and not current:
+            raise _not_extracted(monitor, window, "was extracted, but its profiles have been dropped since")
+        return Evidence(record, baseline, reference_profiles(connection, baseline), current, now)
+
+
+def _not_extracted(monitor: Monitor, window: Window, what: str) -> StoreError:
+    return StoreError(
+        f"The window {window} of {monitor.model} {what}. Run its extract_slices task first, or the whole window: "
+        f"driftline check {monitor.model} --window-end {window.end.isoformat()}"
+    )
 
 
 def _run(monitor: Monitor, evidence: Evidence, check: Check) -> Result:
@@ -116,6 +130,11 @@ def _run(monitor: Monitor, evidence: Evidence, check: Check) -> Result:
             return Result([])
 
 
+def check_test(check: Check) -> str:
+    """The test of a finding that is about a check as a whole."""
+    return f"{check.value}_check"
+
+
 def nothing_to_check(check: Check, reason: str) -> Result:
     """One finding that says why a whole check was not made."""
     return Result(
@@ -124,7 +143,7 @@ def nothing_to_check(check: Check, reason: str) -> Result:
                 check=check,
                 version="",
                 subject="rows",
-                test=f"{check.value}_check",
+                test=check_test(check),
                 comparison=Comparison.BASELINE,
                 status=Status.NOT_EVALUATED,
                 reason=reason,

@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 
 from driftline.alerts import IncidentChange, Link, compose_alert
 from driftline.decisions import Cause, Decision, Policy, Verdict, decide
-from driftline.findings import Check, Finding, Status
+from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
 from driftline.store.decisions import DecisionRecord, record_decision
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import open_or_update_incident, resolve_incidents
 from driftline.store.outbox import enqueue
-from driftline.store.windows import window_findings
+from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
 
 SLACK_CONNECTION = "slack_alerts"
@@ -50,11 +51,12 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
     """Decides what the window's findings lead to, and writes it with its incidents and alert, or nothing.
 
     A historical window gets its decision written, marked as suppressed, and leads to no incident and no alert. The
-    same window again changes nothing twice.
+    same window again changes nothing twice. An enabled check that left no findings did not complete, and that is a
+    finding; findings of a check that is no longer enabled are dropped.
     """
     now = context.now or datetime.now(UTC)
     with store_transaction(monitor.store) as connection:
-        findings = window_findings(connection, monitor.model, window)
+        findings = _complete_findings(connection, monitor, window)
         decision = decide(_policy(monitor), findings)
         suppressed = is_historical(monitor, window, now) and not context.acts_on_history
         record = DecisionRecord(
@@ -71,6 +73,30 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
         if not suppressed:
             _follow_up(connection, _Judged(monitor, window, findings, decision, context, now))
     return record
+
+
+def _complete_findings(connection: Connection, monitor: Monitor, window: Window) -> list[Finding]:
+    found = {finding.check for finding in window_findings(connection, monitor.model, window)}
+    enabled = set(enabled_checks(monitor))
+    for check in enabled - found:
+        replace_findings(connection, monitor.model, window, check, [_did_not_complete(check)])
+    for check in found - enabled:
+        replace_findings(connection, monitor.model, window, check, [])
+    return window_findings(connection, monitor.model, window)
+
+
+def _did_not_complete(check: Check) -> Finding:
+    return Finding(
+        check=check,
+        version="",
+        subject="rows",
+        test=check_test(check),
+        comparison=Comparison.BASELINE,
+        status=Status.DETECTED,
+        severity=Severity.HIGH,
+        description=f"The {check.value} check did not complete.",
+        recommendation=f"See the log of the task check_{check.value}, mend the cause and run the window again.",
+    )
 
 
 @dataclass(frozen=True)

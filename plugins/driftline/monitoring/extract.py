@@ -9,8 +9,9 @@ from driftline.monitoring.baseline import ensure_baseline
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.slices import count_slices, stale_slices
 from driftline.profiles.roles import Role
+from driftline.store.baselines import StoredBaseline
 from driftline.store.engine import store_transaction
-from driftline.store.slices import window_profiles
+from driftline.store.slices import Part, counted_slices, window_profiles
 from driftline.store.windows import WindowRecord, record_window
 from driftline.windows import SLICE_LENGTH, Window
 
@@ -44,8 +45,13 @@ def extract_chunk(monitor: Monitor, chunk: Window) -> int:
 
 
 def record_extraction(monitor: Monitor, window: Window, counted: int, run_id: str) -> WindowRecord:
-    """Writes down what the window holds once its slices are counted."""
+    """Writes down what the window holds once its slices are counted.
+
+    Counts what is missing, which is all where a new baseline was built since the slices were counted.
+    """
     baseline = ensure_baseline(monitor)
+    if not _is_counted(monitor, baseline, window):
+        counted += count_slices(monitor, baseline, stale_slices(monitor, baseline, window))
     with store_transaction(monitor.store) as connection:
         profiles = window_profiles(connection, baseline, window)
         whole = [subjects for (_, segment), subjects in profiles.items() if segment == ""]
@@ -60,6 +66,13 @@ def record_extraction(monitor: Monitor, window: Window, counted: int, run_id: st
         )
         record_window(connection, record)
     return record
+
+
+def _is_counted(monitor: Monitor, baseline: StoredBaseline, window: Window) -> bool:
+    parts = tuple(Part) if monitor.config.labels is not None else (Part.PREDICTIONS,)
+    with store_transaction(monitor.store) as connection:
+        counted = [counted_slices(connection, baseline, part, window) for part in parts]
+    return all(len(slices) == len(window.slices) for slices in counted)
 
 
 def _chunks(starts: Sequence[datetime], workers: int) -> list[Sequence[datetime]]:

@@ -14,9 +14,7 @@ from driftline.profiles.roles import Role
 from driftline.sources import PredictionLog
 from driftline.sources.catalog import resolve_features
 from driftline.sources.queries import Conversion, Selected
-from driftline.store.engine import create_store_engine
-
-STORE_CONNECTION = "driftline_store"
+from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
 ConnectionResolver = Callable[[str], str]
 """From a connection's id to its URL; raises `ConnectionNotConfigured`."""

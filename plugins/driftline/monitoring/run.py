@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from driftline.errors import DriftlineError
 from driftline.findings import Check, Finding
-from driftline.monitoring.checks import CheckSummary, run_check
+from driftline.monitoring.checks import CheckSummary, enabled_checks, run_check
 from driftline.monitoring.decision import Context, decide_window
 from driftline.monitoring.extract import extract_window
 from driftline.monitoring.monitor import Monitor
@@ -15,7 +16,7 @@ from driftline.store.engine import store_transaction
 from driftline.store.windows import WindowRecord, window_findings
 from driftline.windows import Window
 
-CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,13 @@ def run_window(monitor: Monitor, window: Window, context: Context) -> WindowRun:
     failures: list[tuple[Check, str]] = []
     for check in enabled_checks(monitor):
         try:
-            summaries.append(run_check(monitor, window, check))
+            summaries.append(run_check(monitor, window, check, context.now))
         except DriftlineError as error:
             failures.append((check, str(error)))
+        except Exception as error:
+            log.exception("The %s check of %s, %s broke", check, monitor.model, window)
+            failures.append((check, f"{type(error).__name__}: {error}"))
     decision = decide_window(monitor, window, context)
     with store_transaction(monitor.store) as connection:
         findings = window_findings(connection, monitor.model, window)
     return WindowRun(record, tuple(summaries), tuple(failures), decision, tuple(findings))
-
-
-def enabled_checks(monitor: Monitor) -> list[Check]:
-    return [check for check in CHECKS if monitor.config.checks.is_enabled(check)]

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_SHRINK = 2.0**-64
+"""A power of two, so that values keep their digits: the sum of so many of the largest floats fits."""
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -19,11 +22,19 @@ class Moments:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Moments:
-        """The moments of finite ``values``; values near the limit of floats give infinite ones, never an error."""
+        """The moments of finite ``values``; a spread beyond the range of floats is infinite, never an error.
+
+        The values of a constant column have no spread at all, however their sum is rounded.
+        """
         if values.size == 0:
             return cls()
+        lowest, highest = float(values.min()), float(values.max())
+        if lowest == highest:
+            return cls(n=int(values.size), mean=lowest)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(np.mean(values))
+            if not math.isfinite(mean):
+                mean = float(np.mean(values * _SHRINK)) / _SHRINK
             m2 = float(np.sum(np.square(values - mean)))
         return cls(n=int(values.size), mean=mean, m2=m2)
 
@@ -35,11 +46,11 @@ class Moments:
         if self.n == 0 or other.n == 0:
             return other if self.n == 0 else self
         n = self.n + other.n
+        share = other.n / n
         delta = other.mean - self.mean
-        if not math.isfinite(delta):
-            return Moments(n=n, mean=math.nan, m2=math.nan)
-        mean = (self.n * self.mean + other.n * other.mean) / n
-        m2 = self.m2 + other.m2 + delta * delta * (self.n * other.n / n) if abs(delta) < 1e150 else math.inf
+        is_finite = math.isfinite(delta)
+        mean = self.mean + delta * share if is_finite else self.mean * (1 - share) + other.mean * share
+        m2 = self.m2 + other.m2 + delta * delta * (self.n * share) if abs(delta) < 1e150 else math.inf
         return Moments(n=n, mean=mean, m2=m2)
 
     @property

@@ -152,6 +152,7 @@ class PredictionLog:
     def _stream(self, query: Composed) -> Iterator[pa.RecordBatch]:
         import adbc_driver_manager
         import adbc_driver_postgresql.dbapi as adbc
+        import pyarrow as pa
 
         try:
             with (
@@ -161,15 +162,16 @@ class PredictionLog:
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
                 cursor.execute(query.as_string())
                 yield from cursor.fetch_record_batch()
-        except adbc_driver_manager.Error as error:
-            raise self._in_words(error, error.sqlstate) from error
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+            # An error of the server comes as one of Arrow once batches flow.
+            raise self._in_words(error, getattr(error, "sqlstate", None)) from error
 
     def _in_words(self, error: Exception, sqlstate: str | None) -> SourceError:
         config = self._config
         where = f"connection {config.connection!r}"
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         mends = {
-            "42883": "Two values cannot be compared: ids of predictions and labels must be of one type; `query` can cast.",
+            "42883": "The ids of predictions and labels are not of one type: cast one of them with `query`.",
             "42P01": "The table does not exist: correct `table` in the model's file, or create it.",
             "3F000": "The schema does not exist: correct `table` in the model's file.",
             "42703": "A column does not exist: correct the column names in the model's file.",

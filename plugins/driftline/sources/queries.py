@@ -121,9 +121,7 @@ def prediction_fingerprints_query(mapping: Predictions, window: Window) -> Compo
     return SQL(
         "SELECT {slice} AS slice_start, count(*) AS rows, NULL::timestamptz AS newest "
         "FROM {log} AS log WHERE {window} GROUP BY 1"
-    ).format(
-        slice=_slice_start(time), log=relation(mapping.table, mapping.query), window=_in_window(time, window)
-    )
+    ).format(slice=_slice_start(time), log=relation(mapping.table, mapping.query), window=_in_window(time, window))
 
 
 def outcome_fingerprints_query(mapping: Predictions, labels: Labels, window: Window) -> Composed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from driftline.profiles.binning import Binning
@@ -55,8 +55,17 @@ class StoredBaseline:
 def active_baseline(connection: Connection, model: str) -> StoredBaseline | None:
     """The baseline that the model's windows are compared with."""
     row = connection.execute(select(baselines).where(baselines.c.model == model, baselines.c.is_active)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _baseline(connection, row)
+
+
+def stored_baseline(connection: Connection, baseline_id: int) -> StoredBaseline:
+    """A baseline, in force or not: what a window was counted by stays so when a newer one is built."""
+    return _baseline(
+        connection, connection.execute(select(baselines).where(baselines.c.baseline_id == baseline_id)).one()
+    )
+
+
+def _baseline(connection: Connection, row: Row[Any]) -> StoredBaseline:
     cells: dict[str, Binning] = {}
     roles: dict[str, Role] = {}
     stored = connection.execute(
@@ -70,7 +79,7 @@ def active_baseline(connection: Connection, model: str) -> StoredBaseline | None
         roles[binning.subject] = Role(binning.role)
     return StoredBaseline(
         baseline_id=row.baseline_id,
-        model=model,
+        model=row.model,
         period=Window(row.period_start, row.period_end),
         rows=row.rows,
         built_at=row.built_at.astimezone(UTC),

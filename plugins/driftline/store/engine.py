@@ -12,6 +12,9 @@ from sqlalchemy.pool import NullPool
 
 from driftline.errors import StoreError
 
+STORE_CONNECTION = "driftline_store"
+"""The connection that leads to the store, by Airflow's name for it."""
+
 _CONNECT_TIMEOUT_SECONDS = 10
 _UNDEFINED = frozenset({"42P01", "42703", "3F000"})
 """A table, column or schema that is not there."""

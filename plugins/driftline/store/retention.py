@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, delete, text
 
 from driftline.store.engine import store_transaction
 from driftline.store.tables import SCHEMA, decisions, findings, reports, slices, windows
+from driftline.windows import as_utc
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[st
     Baselines keep their merged profiles, so windows can be compared with an old baseline for ever. A dropped slice
     that is asked for again is counted again from the log.
     """
-    profiles_before, findings_before = now - retention.profiles, now - retention.findings
+    moment = as_utc(now, "now")
+    profiles_before, findings_before = moment - retention.profiles, moment - retention.findings
     dropped: dict[str, int] = {}
     with store_transaction(engine) as connection:
         last_start, partitions = _drop_partitions(connection, profiles_before)

@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from driftline.store.reading import (

@@ -84,9 +84,7 @@ def test_a_numeric_profile_comes_back(binning: NumericBinning, values: Floats) -
     assert_same_profile(through_bytes(profile, binning), profile, rounding=0)
 
 
-@given(
-    categorical_binnings(), st.dictionaries(LEVELS, st.integers(1, 2**40), max_size=12), st.integers(0, 2**40)
-)
+@given(categorical_binnings(), st.dictionaries(LEVELS, st.integers(1, 2**40), max_size=12), st.integers(0, 2**40))
 def test_a_categorical_profile_comes_back(binning: CategoricalBinning, counts: dict[str, int], nulls: int) -> None:
     profile = CategoricalProfile.of(counts, binning, nulls)
     assert profile.rows == sum(counts.values()) + nulls
@@ -94,9 +92,7 @@ def test_a_categorical_profile_comes_back(binning: CategoricalBinning, counts: d
 
 
 @given(numeric_binnings(), st.lists(st.tuples(st.booleans(), st.booleans(), SCORES), max_size=40))
-def test_a_binary_outcome_profile_comes_back(
-    binning: NumericBinning, rows: list[tuple[bool, bool, float]]
-) -> None:
+def test_a_binary_outcome_profile_comes_back(binning: NumericBinning, rows: list[tuple[bool, bool, float]]) -> None:
     labels, predictions, scores = (np.asarray([row[n] for row in rows]) for n in range(3))
     profile = BinaryOutcomeProfile.of(
         labels.astype(np.bool_), predictions.astype(np.bool_), scores.astype(np.float64), binning

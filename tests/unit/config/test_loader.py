@@ -1,0 +1,306 @@
+"""Model files: what is accepted, and what every refusal says."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from driftline.config import FeatureKind, ModelConfig, Task, load_model, load_models
+from driftline.config.loader import load_valid_models
+from driftline.errors import ConfigError
+from driftline.findings import Check
+
+MINIMAL = """\
+model: fraud
+task: binary_classification
+connection: prediction_log
+predictions: {table: ml.predictions, id: id, time: at, version: version, prediction: label}
+features: discover
+baseline: {first: 28d}
+"""
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def loaded(folder: Path, text: str, name: str = "model.yaml") -> ModelConfig:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return load_model(path)
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    """The lines of the refusal, each without the file's path, which all must start with."""
+    with pytest.raises(ConfigError) as refusal:
+        loaded(folder, text)
+    lines = str(refusal.value).splitlines()
+    path = f"{folder / 'model.yaml'}: "
+    assert all(line.startswith(path) for line in lines)
+    return [line.removeprefix(path) for line in lines]
+
+
+def not_yaml(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as refusal:
+        loaded(folder, text)
+    assert str(refusal.value).startswith(f"{folder / 'model.yaml'}: is not valid YAML: ")
+    return str(refusal.value)
+
+
+class TestAccepted:
+    def test_a_minimal_file_gets_the_documented_defaults(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path, MINIMAL)
+        assert (config.model, config.task, config.features) == ("fraud", Task.BINARY_CLASSIFICATION, "discover")
+        assert config.baseline.first == timedelta(days=28)
+        assert config.checks.drift.false_alarm_rate == 0.01
+        assert config.checks.performance.maximum_drop == 0.02
+        assert config.schedule.cron == "0 */6 * * *"
+        assert config.schedule.lookback == config.schedule.alert_horizon == timedelta(hours=24)
+        assert not config.rollback.enabled
+
+    def test_the_repositorys_own_files_are_valid(self) -> None:
+        assert {"arrival_delay", "flight_delay"} <= set(load_models(REPOSITORY / "include" / "models"))
+
+    def test_features_are_listed_with_kind_and_column(self, tmp_path: Path) -> None:
+        text = MINIMAL.replace("discover", "[{name: amount, kind: numeric, column: amt, importance: 3}]")
+        feature = loaded(tmp_path, text).features[0]
+        assert not isinstance(feature, str)
+        assert (feature.kind, feature.source_column, feature.importance) == (FeatureKind.NUMERIC, "amt", 3)
+
+    def test_columns_with_quotes_and_sql_in_their_names_are_names_like_others(self, tmp_path: Path) -> None:
+        name = "we\"ird'; DROP TABLE users; --"
+        config = loaded(tmp_path, MINIMAL.replace("id: id", f"id: {json.dumps(name)}"))
+        assert config.predictions.id == name
+
+    def test_what_rolls_back_can_be_chosen_though_yaml_1_1_takes_on_for_true(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path, MINIMAL + "rollback: {enabled: true, on: [performance, quality]}\n")
+        assert config.rollback.on == [Check.PERFORMANCE, Check.QUALITY]
+
+    def test_norway_is_a_country(self, tmp_path: Path) -> None:
+        config = loaded(tmp_path, MINIMAL + "segments: [{column: country, values: [NO, off, Yes]}]\n")
+        assert config.segments[0].values == ["NO", "off", "Yes"]
+
+    def test_keys_can_be_shared_by_an_anchor(self, tmp_path: Path) -> None:
+        text = MINIMAL + "checks:\n  drift: &floors {minimum_rows: 500}\n  predictions:\n    <<: *floors\n"
+        assert loaded(tmp_path, text).checks.predictions.minimum_rows == 500
+
+    def test_moments_are_kept_in_utc(self, tmp_path: Path) -> None:
+        text = MINIMAL.replace("{first: 28d}", "{start: 2026-03-29T01:00:00+01:00, end: '2026-03-30T00:00:00+02:00'}")
+        period = loaded(tmp_path, text).baseline
+        assert (period.start, period.end) == (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC))
+
+    @pytest.mark.parametrize("label", ["fraud", "1", "true", "'1'", "0"])
+    def test_a_positive_label_may_be_text_number_or_boolean(self, tmp_path: Path, label: str) -> None:
+        assert loaded(tmp_path, MINIMAL + f"positive_label: {label}\n").positive_label is not None
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("added", "fault"),
+        [
+            ("ownr: me\n", "ownr: is not a known key. Check its spelling against docs/ML_MONITORING_GUIDE.md."),
+            ("checks: {drift: {psy: 1}}\n", "checks.drift.psy: is not a known key."),
+            ("checks: {drift: {minimum_rows: '200'}}\n", "checks.drift.minimum_rows: found '200'; Input should be a"),
+            ("checks: {drift: {minimum_rows: 2.5}}\n", "checks.drift.minimum_rows: found 2.5;"),
+            (
+                "checks: {drift: {enabled: yes}}\n",
+                "checks.drift.enabled: found 'yes'; Input should be a valid boolean.",
+            ),
+            ("checks: {drift: 5}\n", "checks.drift: found 5; keys and values are expected."),
+            ("checks: {drift: {psi: .inf}}\n", "checks.drift.psi: found inf; Input should be a finite number."),
+            ("checks: {drift: {false_alarm_rate: 0}}\n", "checks.drift.false_alarm_rate: found 0;"),
+            ("checks: {performance: {maximum_drop: 2}}\n", "checks.performance.maximum_drop: found 2;"),
+            ("checks: {predictions: {lowest: .nan}}\n", "checks.predictions.lowest: found nan;"),
+            ("checks: {predictions: {lowest: 3, highest: 1}}\n", "checks.predictions: `lowest` (3) must be below"),
+            ("owner: 5\n", "owner: found 5; Input should be a valid string."),
+            ("positive_label: 1.5\n", "positive_label: found 1.5; must be a text, a whole number, true or false."),
+            (
+                "segments: [{column: c, values: [1]}]\n",
+                "segments[0].values[0]: found 1; Input should be a valid string.",
+            ),
+            ("segments: [{column: c, values: []}]\n", "segments[0].values: found [];"),
+            ("schedule: {cron: '*/5 * * * *'}\n", "schedule.cron: found '*/5 * * * *'; must tick on the hour"),
+            ("schedule: {cron: hourly}\n", "schedule.cron: found 'hourly'; is not a cron expression of five fields"),
+            ("schedule: {lookback: 90m}\n", "schedule.lookback: found '90m'; must be a whole number of hours"),
+            ("schedule: {lookback: 24}\n", "schedule.lookback: found 24; is not a duration: write a whole number"),
+            (
+                "schedule: {alert_horizon: 99999999999999w}\n",
+                "schedule.alert_horizon: found '99999999999999w'; is long",
+            ),
+            ("rollback: {on: [weather]}\n", "rollback.on[0]: found 'weather'; Input should be 'quality', 'drift'"),
+            ("labels: {table: t, id: id, label: l, time: t}\n", "labels.expected_delay: is missing."),
+        ],
+    )
+    def test_a_fault_names_its_key_what_was_found_and_what_is_expected(
+        self, tmp_path: Path, added: str, fault: str
+    ) -> None:
+        (found,) = faults(tmp_path, MINIMAL + added)
+        assert found.startswith(fault)
+
+    @pytest.mark.parametrize(
+        ("written", "instead", "fault"),
+        [
+            ("model: fraud", 'model: "it\'s; DROP TABLE x"', 'model: found "it\'s; DROP TABLE x"; String should match'),
+            ("model: fraud", "model: ''", "model: found '';"),
+            ("model: fraud\n", "", "model: is missing."),
+            ("binary_classification", "clustering", "task: found 'clustering'; Input should be 'binary_class"),
+            ("table: ml.predictions", "table: ''", "predictions.table: found ''; a name cannot be empty"),
+            ("table: ml.predictions", "table: ml.", "predictions.table: found 'ml.'; a name cannot be empty"),
+            ("table: ml.predictions", "query: ' ; '", "predictions.query: found ' ; '; a query cannot be empty"),
+            ("table: ml.predictions", "table: a, query: SELECT 1", "predictions: give exactly one of `table`"),
+            ("table: ml.predictions, ", "", "predictions: give exactly one of `table`"),
+            ("id: id", f"id: {'x' * 64}", f"predictions.id: found '{'x' * 64}'; Postgres cuts names at 63 bytes"),
+            ("id: id", "id: ''", "predictions.id: found ''; a name cannot be empty"),
+            ("discover", "[]", "features: found []; List should have at least 1 item"),
+            (
+                "discover",
+                "[{name: a, kind: nummeric}]",
+                "features[0].kind: found 'nummeric'; Input should be 'numeric'",
+            ),
+            (
+                "discover",
+                "[{name: score, kind: numeric}]",
+                "features[0].name: found 'score'; 'score' is reserved (error",
+            ),
+            (
+                "discover",
+                "[{name: a, kind: numeric}, {name: a, kind: boolean}]",
+                "(the whole file): `features` names more than once: a.",
+            ),
+            ("{first: 28d}", "{}", "baseline: give either `first` (for example 28d) or both `start` and `end`."),
+            ("{first: 28d}", "{first: 0d}", "baseline: must be a whole number of hours, at least 1h."),
+            (
+                "{first: 28d}",
+                "{start: 2026-01-01 00:00:00, end: 2026-02-01T00:00:00Z}",
+                "baseline.start: found 2026-01-01T00:00:00; has no time zone; write 2026-01-01T00:00:00+00:00 if you "
+                "mean UTC.",
+            ),
+            (
+                "{first: 28d}",
+                "{start: 2026-01-01, end: 2026-02-01T00:00:00Z}",
+                "baseline.start: found 2026-01-01; is not a date and time",
+            ),
+            (
+                "{first: 28d}",
+                "{start: yesterday, end: 2026-02-01T00:00:00Z}",
+                "baseline.start: found 'yesterday'; is not a date and time",
+            ),
+            (
+                "{first: 28d}",
+                "{start: '2026-01-01T00:30:00Z', end: 2026-02-01T00:00:00Z}",
+                "baseline.start: found '2026-01-01T00:30:00Z'; must be on a whole hour of UTC",
+            ),
+            (
+                "{first: 28d}",
+                "{start: 2026-02-01T00:00:00Z, end: 2026-01-01T00:00:00Z}",
+                "baseline: `start` must be before `end`.",
+            ),
+            ("{first: 28d}", "{start: 2026-02-01T00:00:00Z}", "baseline: `start` and `end` are given together."),
+        ],
+    )
+    def test_a_wrong_value_is_named_with_its_place(
+        self, tmp_path: Path, written: str, instead: str, fault: str
+    ) -> None:
+        (found,) = faults(tmp_path, MINIMAL.replace(written, instead))
+        assert found.startswith(fault)
+
+    def test_every_fault_of_a_file_is_listed_at_once(self, tmp_path: Path) -> None:
+        text = MINIMAL.replace("fraud", "'?'").replace("28d", "soon") + "color: red\n"
+        assert [fault.split(":")[0] for fault in faults(tmp_path, text)] == ["model", "baseline.first", "color"]
+
+    @pytest.mark.parametrize(
+        ("added", "fault"),
+        [
+            ("positive_label: 1\n", "(the whole file): `positive_label` is for binary classification"),
+            ("", "(the whole file): `predictions.score` is for classification"),
+        ],
+    )
+    def test_a_regression_has_neither_positive_label_nor_score(self, tmp_path: Path, added: str, fault: str) -> None:
+        text = MINIMAL.replace("binary_classification", "regression")
+        text = text if added else text.replace("version: version", "version: version, score: s")
+        (found,) = faults(tmp_path, text + added)
+        assert found.startswith(fault)
+
+
+class TestNotYaml:
+    @pytest.mark.parametrize("text", [MINIMAL + "model: other\n", MINIMAL + "checks: {drift: {psi: 1, psi: 2}}\n"])
+    def test_a_key_that_stands_twice(self, tmp_path: Path, text: str) -> None:
+        assert "stands twice" in not_yaml(tmp_path, text)
+
+    @pytest.mark.parametrize("key", ["? [a, b]\n: 1\n", "1: 2\n", "true: 2\n"])
+    def test_a_key_that_is_no_text(self, tmp_path: Path, key: str) -> None:
+        assert "is not a text" in not_yaml(tmp_path, MINIMAL + key)
+
+    def test_an_unfinished_file(self, tmp_path: Path) -> None:
+        assert "line 2" in not_yaml(tmp_path, "model: [\n")
+
+    def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
+        (tmp_path / "model.yaml").write_bytes(b"model: \xff\xfe")
+        with pytest.raises(ConfigError, match="is not valid YAML"):
+            load_model(tmp_path / "model.yaml")
+
+    def test_a_tag_that_would_run_code_runs_nothing(self, tmp_path: Path) -> None:
+        trace = tmp_path / "ran"
+        text = f"model: !!python/object/apply:os.system ['touch {trace}']\n"
+        assert "python/object/apply" in not_yaml(tmp_path, text)
+        assert not trace.exists()
+
+    @pytest.mark.parametrize(("text", "found"), [("", "None"), ("- a\n", "['a']"), ("fraud\n", "'fraud'")])
+    def test_a_file_that_is_no_mapping(self, tmp_path: Path, text: str, found: str) -> None:
+        assert faults(tmp_path, text) == [f"found {found} where a mapping with the key `model` is expected."]
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read \(No such file or directory\)"):
+            load_model(tmp_path / "none.yaml")
+
+
+class TestFolders:
+    def test_models_are_found_in_yaml_and_yml_files_by_name(self, tmp_path: Path) -> None:
+        (tmp_path / "b.yaml").write_text(MINIMAL)
+        (tmp_path / "a.yml").write_text(MINIMAL.replace("fraud", "churn"))
+        (tmp_path / "notes.txt").write_text("not a model")
+        assert list(load_models(tmp_path)) == ["churn", "fraud"]
+
+    def test_a_model_described_twice_names_both_files(self, tmp_path: Path) -> None:
+        (tmp_path / "one.yaml").write_text(MINIMAL)
+        (tmp_path / "two.yaml").write_text(MINIMAL)
+        with pytest.raises(ConfigError) as refusal:
+            load_models(tmp_path)
+        assert str(refusal.value) == (
+            f"{tmp_path / 'two.yaml'}: model: found 'fraud', which {tmp_path / 'one.yaml'} describes already. "
+            "A model has one file: rename it or delete one of the two."
+        )
+
+    def test_the_faults_of_all_files_are_gathered(self, tmp_path: Path) -> None:
+        (tmp_path / "one.yaml").write_text(MINIMAL + "color: red\n")
+        (tmp_path / "two.yaml").write_text("[")
+        with pytest.raises(ConfigError) as refusal:
+            load_models(tmp_path)
+        assert "one.yaml: color: is not a known key" in str(refusal.value)
+        assert "two.yaml: is not valid YAML" in str(refusal.value)
+
+    def test_one_bad_file_never_stops_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.yaml").write_text("- nothing\n")
+        (tmp_path / "good.yaml").write_text(MINIMAL)
+        models, found = load_valid_models(tmp_path)
+        assert list(models) == ["fraud"]
+        assert len(found) == 1
+
+    def test_a_folder_named_like_a_file_is_a_fault_of_its_own(self, tmp_path: Path) -> None:
+        (tmp_path / "folder.yaml").mkdir()
+        with pytest.raises(ConfigError, match=r"folder\.yaml: cannot be read"):
+            load_models(tmp_path)
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="no such folder"):
+            load_models(tmp_path / "nowhere")
+
+    def test_an_empty_folder_holds_no_model(self, tmp_path: Path) -> None:
+        assert load_models(tmp_path) == {}
+
+
+def test_a_configuration_cannot_be_changed_afterwards(tmp_path: Path) -> None:
+    config = loaded(tmp_path, MINIMAL)
+    with pytest.raises(ValueError, match="frozen"):
+        config.model = "other"  # type: ignore[misc]
