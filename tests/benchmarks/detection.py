@@ -101,7 +101,7 @@ def _altered(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--baselines", type=int, default=4)
-    parser.add_argument("--windows", type=int, default=25)
+    parser.add_argument("--windows", type=int, default=15)
     parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal"])
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()

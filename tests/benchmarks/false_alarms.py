@@ -23,7 +23,7 @@ from tests.benchmarks.drift_rules import CALIBRATED, RULES, Rules
 DAYS = 28
 STEP_HOURS = 30
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "false_alarms.md"
-PLAN = {200: (8, 100), 1_000: (8, 100), 10_000: (6, 80), 100_000: (2, 50)}
+PLAN = {200: (5, 60), 1_000: (5, 60), 10_000: (4, 50), 100_000: (1, 40)}
 """Window size: (baselines, windows after each)."""
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 def migrate() -> None:
     """Create or update Driftline's tables in the store (connection driftline_store)."""
     from driftline.monitoring.connections import environment_url
-    from driftline.store.engine import create_store_engine
+    from driftline.store.engine import STORE_CONNECTION, create_store_engine
     from driftline.store.migrate import migrate as run_migrations
 
     before, after = run_migrations(create_store_engine(environment_url(STORE_CONNECTION)))

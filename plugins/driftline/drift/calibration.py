@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from driftline.errors import InputError
 FORMAT = 1
 """Of the JSON; a calibration of another format has to be built again."""
 
+TINY = 1e-12
 TAIL_SHARE = 0.05
 """Where a statistic's tail begins."""
 
@@ -164,8 +166,13 @@ class Calibration:
         return cls(**{**content, "sizes": tuple(content["sizes"])}, features=features)
 
     def _at(self, size: int, values: tuple[float, ...]) -> float:
-        logs = np.log(np.maximum(values, 1e-12))
-        return float(np.exp(np.interp(math.log(max(size, 1)), np.log(self.sizes), logs)))
+        """The value at ``size`` rows, interpolated on double logarithmic scales; constant beyond the ends."""
+        right = bisect_left(self.sizes, size)
+        if right in {0, len(self.sizes)}:
+            return values[min(right, len(self.sizes) - 1)]
+        left = right - 1
+        weight = math.log(size / self.sizes[left]) / math.log(self.sizes[right] / self.sizes[left])
+        return float(max(values[left], TINY) ** (1 - weight) * max(values[right], TINY) ** weight)
 
 
 def tail_unit(test: str) -> int:
@@ -175,7 +182,7 @@ def tail_unit(test: str) -> int:
 
 def _upper_tail(statistic: float, power: int, median: float, tail: tuple[float, float]) -> float:
     """Tail probability: interpolated up to the tail's start, exponential beyond."""
-    start, scale = tail
+    start, scale = tail[0], max(tail[1], TINY)
     value = statistic**power
     if value <= start:
         return float(np.interp(value, [0.0, min(median**power, start), start], [1.0, 0.5, TAIL_SHARE]))

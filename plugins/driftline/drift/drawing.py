@@ -59,7 +59,8 @@ def _numeric_histogram(pair: NumericPair) -> Histogram:
     sides = [profile for profile in (pair.reference, pair.current) if profile.finite]
     low = min((profile.quantile(0.01) for profile in sides), default=0.0)
     high = max((profile.quantile(0.99) for profile in sides), default=1.0)
-    bounds = np.linspace(low, high, BARS + 1) if low < high else np.array([low, low])
+    bars = BARS if np.isfinite(high - low) else 1
+    bounds = np.linspace(low, high, bars + 1) if low < high and bars > 1 else np.array([low, high])
     labels = [f"{start:.4g} to {end:.4g}" for start, end in pairwise(bounds)]
     values = [
         np.append(_between(pair, counts, bounds), 0.0)

@@ -93,6 +93,8 @@ class AirflowSettings:
             "API_AUTH__JWT_SECRET": kept.get("jwt", lambda: secrets.token_urlsafe(48)),
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            # A task whose worker was ended with Airflow is tried again after so long without a sign of life.
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         connections = {"DRIFTLINE_STORE": self.store_url, "PREDICTION_LOG": self.log_url}

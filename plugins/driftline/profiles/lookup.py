@@ -56,7 +56,9 @@ class CellLookup:
             position = values - self._lowest
             position *= self._scale
         position += 1
-        return np.clip(position, 0, BUCKETS - 1, out=position).astype(np.intp)
+        np.clip(position, 0, BUCKETS - 1, out=position)
+        buckets: NDArray[np.intp] = position.astype(np.intp)
+        return buckets
 
 
 def count_by_sorting(finite_values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:

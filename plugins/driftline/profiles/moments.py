@@ -29,7 +29,7 @@ class Moments:
         if values.size == 0:
             return cls()
         lowest, highest = float(values.min()), float(values.max())
-        if lowest == highest:
+        if lowest == highest and math.isfinite(lowest):
             return cls(n=int(values.size), mean=lowest)
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(np.mean(values))

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from driftline.decisions import Verdict
+from driftline.findings import Finding
 from driftline.web.addresses import model_path, run_path, window_path
 from driftline.web.headers import page_headers
 
@@ -51,7 +52,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": _number, "moment": _moment, "verdict": _VERDICTS.__getitem__}
+    environment.filters |= {"number": _number, "moment": _moment, "verdict": _VERDICTS.__getitem__, "where": _where}
     environment.globals |= {"model_path": model_path, "run_path": run_path, "window_path": window_path}
     # Ours, not from data: marked, so that the hashes in the policy are those of what is sent.
     environment.globals |= {
@@ -65,6 +66,11 @@ def _environment() -> Environment:
 def _page_headers() -> Mapping[str, str]:
     known = _environment().globals
     return page_headers(str(known["page_style"]), str(known["page_script"]))
+
+
+def _where(finding: Finding) -> str:
+    version = f"version {finding.version}" if finding.version else ""
+    return ", ".join(part for part in (version, finding.segment) if part) or "all predictions"
 
 
 def _number(value: float | None) -> str:

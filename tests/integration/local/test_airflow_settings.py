@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import socket
 import stat
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_a_taken_port_is_refused_with_who_has_it_and_what_to_do(settings: Airflo
         other.listen()
         with pytest.raises(LocalSetupError) as refused:
             LocalAirflow(settings).start()
-    assert f"Port {settings.port} is taken by python" in str(refused.value)
+    assert f"Port {settings.port} is taken by " in str(refused.value)
+    assert f"(process {os.getpid()})" in str(refused.value)
     assert f"DRIFTLINE_AIRFLOW_PORT={settings.port + 1} make demo" in str(refused.value)
 
 
