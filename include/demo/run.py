@@ -68,13 +68,12 @@ def up(stack: Stack, console: Console) -> None:
     with _alone(stack):
         progress = Progress(console, STEPS)
         models = sorted(load_models(stack.root / "include" / "models"))
+        stack.require_airflow_port()
         with progress.step("Postgres"):
             urls = stack.start_postgres()
         with progress.step("Receiver of alerts"):
             _start_receiver(stack)
         airflow = stack.airflow(urls)
-        if not airflow.is_running:
-            airflow.require_port()
         starting = _InBackground(airflow.start)
         environment_file = stack.write_environment_file(airflow)
         _prepare_log(stack, urls, progress)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from driftline.local.airflow import AirflowSettings, LocalAirflow
+from driftline.local.airflow import AirflowSettings, LocalAirflow, require_free
 from driftline.local.errors import LocalSetupError
 from driftline.local.ports import first_free_port
 from driftline.local.postgres import EmbeddedPostgres
@@ -63,7 +63,7 @@ class Stack:
         return LocalAirflow(
             AirflowSettings(
                 home=self.state / "airflow",
-                port=self._airflow_port(),
+                port=self.airflow_port,
                 metadata_url=urls.airflow,
                 store_url=urls.store,
                 log_url=urls.log_reader,
@@ -73,6 +73,29 @@ class Stack:
                 python_path=(self.root, self.root / "plugins"),
             )
         )
+
+    @property
+    def airflow_port(self) -> int:
+        """`DRIFTLINE_AIRFLOW_PORT`, else the one of the last start, else 8080."""
+        given = self.environment.get(AIRFLOW_PORT_VARIABLE)
+        if not given:
+            return self._ports().get("airflow", AIRFLOW_PORT)
+        if not given.isdigit() or not 1024 <= int(given) <= 65_535:
+            raise LocalSetupError(f"{AIRFLOW_PORT_VARIABLE} is {given!r}; it must be a port from 1024 to 65535.")
+        return int(given)
+
+    def require_airflow_port(self) -> None:
+        """Say at once when Airflow's port is another program's, and keep it in mind for the next start.
+
+        Raises
+        ------
+        LocalSetupError
+            Naming who has it, and how to choose another.
+        """
+        is_ours = self.running().get("airflow-api-server") and self._ports().get("airflow") == self.airflow_port
+        if not is_ours:
+            require_free(self.airflow_port)
+        self._remember_port("airflow", self.airflow_port)
 
     @property
     def webhook_url(self) -> str:
@@ -158,15 +181,6 @@ class Stack:
         environment = {**inherited_environment(), **variables, "PYTHONPATH": f"{self.root}:{self.root / 'plugins'}"}
         command = (sys.executable, *arguments)
         return BackgroundProcess(name, self.state / "run", command, environment, self.root)
-
-    def _airflow_port(self) -> int:
-        given = self.environment.get(AIRFLOW_PORT_VARIABLE)
-        if not given:
-            return int(self._ports().get("airflow", AIRFLOW_PORT))
-        if not given.isdigit() or not 1024 <= int(given) <= 65_535:
-            raise LocalSetupError(f"{AIRFLOW_PORT_VARIABLE} is {given!r}; it must be a port from 1024 to 65535.")
-        self._remember_port("airflow", int(given))
-        return int(given)
 
     def forget_receiver_port(self) -> None:
         """Let another port be chosen: somebody has taken the one we had."""

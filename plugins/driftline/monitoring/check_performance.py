@@ -19,7 +19,9 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
         return nothing_to_check(Check.PERFORMANCE, "The window has no predictions.")
     configured = monitor.config.checks.performance
     thresholds = PerformanceThresholds(
+        metrics=None if configured.metrics is None else tuple(configured.metrics),
         maximum_drop=configured.maximum_drop,
+        maximum_drops=dict(configured.maximum_drops),
         minimum_labels=configured.minimum_labels,
         minimum_coverage=configured.minimum_coverage,
         confidence=configured.confidence,

@@ -19,7 +19,7 @@ def check_predictions(monitor: Monitor, evidence: Evidence) -> Result:
         return nothing_to_check(Check.PREDICTIONS, "The window has no predictions.")
     configured = monitor.config.checks.predictions
     thresholds = PredictionThresholds(
-        false_alarm_rate=configured.false_alarm_rate,
+        false_alarm_rate=configured.false_alarm_rate / len(evidence.current),
         minimum_rows=configured.minimum_rows,
         class_balance_shift=configured.class_balance_shift,
         lowest=configured.lowest,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from driftline.config import FeatureKind, Task
+from driftline.config import Feature, FeatureKind, Task
 from driftline.findings import Check, Comparison, Finding, Severity, Status
-from driftline.monitoring.checks import Evidence, Result
+from driftline.monitoring.checks import Evidence, Result, vanished_features
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.roles import Role
 from driftline.quality import (
@@ -82,9 +82,7 @@ def _expected_columns(monitor: Monitor, evidence: Evidence) -> Iterator[Expected
         yield ExpectedColumn(
             name=mapping.latency_ms, role=ColumnRole.LATENCY, kind=ColumnKind.NUMERIC, baseline=whole.get(Role.LATENCY)
         )
-    configured = monitor.config.features
-    features = resolve_features(monitor.config, monitor.log.catalog) if configured == "discover" else configured
-    for feature in features:
+    for feature in _expected_features(monitor, evidence):
         yield ExpectedColumn(
             name=feature.source_column,
             role=ColumnRole.FEATURE,
@@ -97,6 +95,14 @@ def _expected_columns(monitor: Monitor, evidence: Evidence) -> Iterator[Expected
             yield ExpectedColumn(
                 name=column, role=ColumnRole.FEATURE, kind=ColumnKind.CATEGORICAL, feature=f"segment {column}"
             )
+
+
+def _expected_features(monitor: Monitor, evidence: Evidence) -> list[Feature]:
+    """The configured features; or those discovered now, and those that were there when the baseline was built."""
+    if monitor.config.features != "discover":
+        return monitor.config.features
+    discovered = resolve_features(monitor.config, monitor.log.catalog)
+    return [*discovered, *vanished_features(monitor, evidence)]
 
 
 def _selected(monitor: Monitor, columns: list[ExpectedColumn]) -> list[Selected]:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from driftline.config import Feature, FeatureKind
 from driftline.errors import StoreError
 from driftline.findings import Check, Comparison, Finding, Severity, Status, worst
 from driftline.monitoring.monitor import Monitor
+from driftline.profiles.binning import Binning, NumericBinning
 from driftline.profiles.profile import Profile
+from driftline.profiles.roles import Role
 from driftline.store.baselines import StoredBaseline, reference_profiles, stored_baseline
 from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
@@ -128,6 +131,22 @@ def _run(monitor: Monitor, evidence: Evidence, check: Check) -> Result:
             return check_predictions(monitor, evidence)
         case Check.FAIRNESS:
             return Result([])
+
+
+def vanished_features(monitor: Monitor, evidence: Evidence) -> list[Feature]:
+    """Discovered features of the baseline whose column the log no longer has."""
+    if monitor.config.features != "discover":
+        return []
+    baseline, columns = evidence.baseline, monitor.log.catalog.predictions
+    return [
+        Feature(name=name, kind=_kind(baseline.binnings[name]))
+        for name in baseline.subjects(Role.FEATURE)
+        if name not in columns and name not in monitor.config.excluded_columns
+    ]
+
+
+def _kind(binning: Binning) -> FeatureKind:
+    return FeatureKind.NUMERIC if isinstance(binning, NumericBinning) else FeatureKind.CATEGORICAL
 
 
 def check_test(check: Check) -> str:

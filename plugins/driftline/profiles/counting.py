@@ -78,7 +78,7 @@ class BinaryOutcomeCounter:
     """Counts labeled predictions of a binary classifier.
 
     Batches hold: time, version, one column per segment column, then label and prediction as text and, where the
-    model gives one, the score.
+    model gives one, the score. A failed prediction (null) is neither right nor wrong: its row is left out.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class BinaryOutcomeCounter:
 
     def add(self, batch: pa.RecordBatch) -> None:
         first = 2 + len(self._segments)
+        batch = batch.filter(pc.and_(batch.column(first).is_valid(), batch.column(first + 1).is_valid()))
         label = self._is_positive(batch.column(first))
         prediction = self._is_positive(batch.column(first + 1))
         has_score = batch.num_columns > first + 2

@@ -78,7 +78,9 @@ def replace_findings(
 
 
 def window_findings(connection: Connection, model: str, window: Window) -> list[Finding]:
-    rows = connection.execute(select(findings).where(_is_window(findings, model, window)))
+    """All checks' findings of a window, always in the same order."""
+    key = (findings.c.version, findings.c.comparison, findings.c.segment, findings.c.subject, findings.c.test)
+    rows = connection.execute(select(findings).where(_is_window(findings, model, window)).order_by(*key))
     return [_finding(row._mapping) for row in rows]
 
 

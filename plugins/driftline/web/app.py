@@ -21,7 +21,7 @@ _TITLES = {
     HTTPStatus.UNAUTHORIZED: "Nobody is logged in",
     HTTPStatus.FORBIDDEN: "Not allowed",
     HTTPStatus.NOT_FOUND: "Not found",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Driftline's database does not answer",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Driftline cannot reach its database",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,14 @@ from include.demo.stack import Stack
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DRIFTLINE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return tmp_path / "state"
+def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Not in pytest's own folder: pytest closes that to other users again, and root's server runs as another user."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder) / "state"
+        monkeypatch.setenv("DRIFTLINE_STATE", str(state))
+        monkeypatch.setenv("COLUMNS", "200")
+        yield state
+        Stack.here().stop()
 
 
 def test_stopping_what_never_ran_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +60,6 @@ def test_an_impossible_port_is_refused(port: str, monkeypatch, capsys: pytest.Ca
     monkeypatch.setenv("DRIFTLINE_AIRFLOW_PORT", port)
     assert main(["up"]) == 1
     assert f"DRIFTLINE_AIRFLOW_PORT is '{port}'" in capsys.readouterr().out
-    main(["stop"])
 
 
 def test_a_taken_port_is_refused_before_anything_slow(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +72,6 @@ def test_a_taken_port_is_refused_before_anything_slow(monkeypatch, capsys: pytes
     said = capsys.readouterr().out
     assert f"Port {port} is taken by" in said
     assert "Models and their prediction log" not in said
-    main(["stop"])
 
 
 def test_the_users_own_webhook_takes_the_receivers_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,16 @@ from driftline.local.postgres import DURABLE, SCRATCH, EmbeddedPostgres
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def folder() -> Iterator[Path]:
+    """Not pytest's own: pytest closes that to other users again, and root's server runs as another user."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[EmbeddedPostgres]:
     # A path beyond 107 bytes, the most that a socket file may have.
-    server = EmbeddedPostgres(tmp_path / ("long" * 30), SCRATCH)
+    server = EmbeddedPostgres(folder / ("long" * 30), SCRATCH)
     yield server
     server.stop()
 
@@ -53,15 +61,15 @@ def test_a_second_start_leaves_the_running_server_alone(server: EmbeddedPostgres
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_another_process_finds_the_same_server_by_its_folder(server: EmbeddedPostgres, tmp_path: Path) -> None:
+def test_another_process_finds_the_same_server_by_its_folder(server: EmbeddedPostgres, folder: Path) -> None:
     server.start()
-    again = EmbeddedPostgres(tmp_path / ("long" * 30), SCRATCH)
+    again = EmbeddedPostgres(folder / ("long" * 30), SCRATCH)
     assert again.is_running
     assert again.admin_url == server.admin_url
 
 
-def test_it_comes_back_after_a_crash(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    server = EmbeddedPostgres(tmp_path / "postgres", DURABLE)
+def test_it_comes_back_after_a_crash(folder: Path, request: pytest.FixtureRequest) -> None:
+    server = EmbeddedPostgres(folder / "postgres", DURABLE)
     request.addfinalizer(server.stop)
     server.start()
     with psycopg.connect(server.admin_url) as connection:
@@ -139,12 +147,12 @@ def test_its_password_can_be_read_by_its_owner_only(server: EmbeddedPostgres) ->
     assert stat.S_IMODE((server._folder / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_a_server_that_cannot_start_says_what_its_log_says(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "postgres", {"shared_buffers": "a lot"})
+def test_a_server_that_cannot_start_says_what_its_log_says(folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "postgres", {"shared_buffers": "a lot"})
     with pytest.raises(LocalSetupError, match="shared_buffers"):
         server.start()
 
 
-def test_the_port_of_a_server_that_never_ran_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_the_port_of_a_server_that_never_ran_is_an_error_that_says_so(folder: Path) -> None:
     with pytest.raises(LocalSetupError, match=r"call start\(\) first"):
-        _ = EmbeddedPostgres(tmp_path / "postgres", SCRATCH).port
+        _ = EmbeddedPostgres(folder / "postgres", SCRATCH).port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from driftline.local.provisioning import provision
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("provisioning") / "postgres", SCRATCH)
-    server.start()
-    yield server
-    server.stop()
+def server() -> Iterator[EmbeddedPostgres]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres", SCRATCH)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(autouse=True)

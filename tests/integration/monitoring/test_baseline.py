@@ -28,7 +28,9 @@ TWO_DAYS = Window(START, START + timedelta(days=2))
 
 def rows_in(engine: Engine, *tables: Table) -> dict[str, int]:
     with engine.connect() as connection:
-        return {table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables}
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables
+        }
 
 
 def test_a_baseline_holds_its_period_and_the_cells_of_every_column(brief: Brief) -> None:
@@ -140,7 +142,9 @@ def test_a_period_may_be_given_by_its_bounds_in_any_zone(brief: Brief) -> None:
 
 def test_predictions_in_the_future_do_not_stretch_the_log(brief: Brief, shop: ShopLog) -> None:
     shop.predict(datetime.now(UTC) + timedelta(days=400))
-    shop.execute("DELETE FROM {schema}.predictions WHERE predicted_at >= %s AND predicted_at < now()", END - timedelta(days=13))
+    shop.execute(
+        "DELETE FROM {schema}.predictions WHERE predicted_at >= %s AND predicted_at < now()", END - timedelta(days=13)
+    )
     with pytest.raises(NoBaseline, match="reaches only from 2026-03-02 00:00 to 2026-03-02 23:59"):
         ensure_baseline(brief())
 
@@ -166,7 +170,9 @@ def test_a_column_of_identifiers_keeps_the_commonest_levels_only(
 ) -> None:
     monkeypatch.setattr("driftline.monitoring.binnings.KEPT_LEVELS", 100)
     shop.execute("ALTER TABLE {schema}.predictions ADD session text")
-    shop.execute("UPDATE {schema}.predictions SET session = CASE WHEN is_member THEN 'app' ELSE prediction_id::text END")
+    shop.execute(
+        "UPDATE {schema}.predictions SET session = CASE WHEN is_member THEN 'app' ELSE prediction_id::text END"
+    )
     session = ensure_baseline(brief()).binnings["session"]
     assert isinstance(session, CategoricalBinning)
     assert session.levels[0] == "app"

@@ -45,7 +45,9 @@ def stored_profiles(engine: Engine, window: Window) -> list[tuple[Any, ...]]:
 def counted_at(engine: Engine, part: Part) -> dict[datetime, datetime]:
     with engine.connect() as connection:
         rows = connection.execute(
-            select(slices.c.slice_start, slices.c.counted_at).where(slices.c.part == part, slices.c.slice_start >= DAY.start)
+            select(slices.c.slice_start, slices.c.counted_at).where(
+                slices.c.part == part, slices.c.slice_start >= DAY.start
+            )
         )
         return {row.slice_start: row.counted_at for row in rows}
 
@@ -227,7 +229,9 @@ def test_a_window_is_checked_against_the_baseline_that_it_was_counted_by(brief: 
 
 
 def test_a_window_that_was_not_extracted_is_not_checked(brief: Brief) -> None:
-    with pytest.raises(StoreError, match=r"has not been extracted.*driftline check fraud --window-end 2026-03-16T00:00"):
+    with pytest.raises(
+        StoreError, match=r"has not been extracted.*driftline check fraud --window-end 2026-03-16T00:00"
+    ):
         run_check(brief(), WINDOW, Check.DRIFT)
 
 

@@ -23,6 +23,7 @@ def test_a_window_without_drift_is_all_clear(monitor: Monitor) -> None:
     assert run.record.rows == 24 * ROWS_PER_HOUR
     assert run.record.labeled_rows == 24 * ROWS_PER_HOUR
     for f in run.findings:
-        if f.status is not Status.OK: print(f)
+        if f.status is not Status.OK:
+            print(f)
     assert run.decision.verdict is Verdict.NOTHING, run.decision.reason
     assert {finding.check for finding in run.findings} == set(Check) - {Check.FAIRNESS}

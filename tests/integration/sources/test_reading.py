@@ -103,7 +103,9 @@ def test_hours_are_of_utc_in_a_session_whose_clocks_change(
 
 
 def test_a_query_reads_naive_times_in_the_zone_that_it_says(shop: ShopLog, open_log: OpenLog) -> None:
-    shop.execute("ALTER TABLE {schema}.predictions ALTER predicted_at TYPE timestamp USING predicted_at AT TIME ZONE 'UTC'")
+    shop.execute(
+        "ALTER TABLE {schema}.predictions ALTER predicted_at TYPE timestamp USING predicted_at AT TIME ZONE 'UTC'"
+    )
     query = f"""
         SELECT prediction_id, predicted_at AT TIME ZONE 'UTC' AS predicted_at, model_version, is_fraud, amount
         FROM {shop.schema}.predictions -- the log's times are of UTC
@@ -122,7 +124,8 @@ def test_a_query_may_end_as_people_end_queries(shop: ShopLog, open_log: OpenLog,
 
 
 @pytest.mark.parametrize(
-    "name", ['we"ird; DROP TABLE x', "Größe 🛒", "per % cent", "{braces}", "it's", "<b>markup</b>", "$1", "log", "select"]
+    "name",
+    ['we"ird; DROP TABLE x', "Größe 🛒", "per % cent", "{braces}", "it's", "<b>markup</b>", "$1", "log", "select"],
 )
 def test_a_column_may_have_any_name(shop: ShopLog, open_log: OpenLog, name: str) -> None:
     shop.rename("amount", name)
@@ -252,7 +255,13 @@ def test_floats_at_their_limits_are_read_as_they_are(shop: ShopLog, open_log: Op
     shop.execute("DELETE FROM {schema}.predictions")
     for amount in (1e308, -1e308, 5e-324, math.inf, -math.inf):
         shop.predict(START, amount=amount)
-    assert sorted(values(open_log(), FIRST_HOUR, "amount", Conversion.NUMBER)) == [-math.inf, -1e308, 5e-324, 1e308, math.inf]
+    assert sorted(values(open_log(), FIRST_HOUR, "amount", Conversion.NUMBER)) == [
+        -math.inf,
+        -1e308,
+        5e-324,
+        1e308,
+        math.inf,
+    ]
 
 
 def test_what_can_be_counted_is_discovered(shop: ShopLog, open_log: OpenLog) -> None:
@@ -283,7 +292,9 @@ def test_what_can_be_counted_is_discovered(shop: ShopLog, open_log: OpenLog) -> 
 
 
 def test_a_column_that_counting_cannot_carry_is_read_as_text(shop: ShopLog, open_log: OpenLog) -> None:
-    shop.execute("ALTER TABLE {schema}.predictions ADD document jsonb DEFAULT '[1]', ADD born date DEFAULT '2000-01-01'")
+    shop.execute(
+        "ALTER TABLE {schema}.predictions ADD document jsonb DEFAULT '[1]', ADD born date DEFAULT '2000-01-01'"
+    )
     log = open_log()
     assert set(values(log, FIRST_HOUR, "document", Conversion.TEXT)) == {"[1]"}
     assert set(values(log, FIRST_HOUR, "document", Conversion.NUMBER)) == {"[1]"}

@@ -94,7 +94,9 @@ def test_a_missing_table_of_labels_is_refused(shop: ShopLog, open_log: OpenLog) 
         open_log(labels={**labels.model_dump(exclude_none=True), "table": "shop.nothing"}).require_fit()
 
 
-@pytest.mark.parametrize("statement", ["REVOKE SELECT ON {schema}.predictions FROM", "REVOKE USAGE ON SCHEMA {schema} FROM"])
+@pytest.mark.parametrize(
+    "statement", ["REVOKE SELECT ON {schema}.predictions FROM", "REVOKE USAGE ON SCHEMA {schema} FROM"]
+)
 def test_a_missing_permission_says_what_to_grant(shop: ShopLog, open_log: OpenLog, statement: str) -> None:
     shop.execute(f"{statement} driftline_reader")
     with pytest.raises(SourceError, match="permission denied.*GRANT USAGE on its schema and SELECT on the table"):
@@ -112,7 +114,9 @@ def test_a_permission_withdrawn_later_is_refused_while_streaming(shop: ShopLog, 
 @pytest.mark.parametrize("key", ["id", "time", "version", "prediction", "score", "latency_ms", "error"])
 def test_a_missing_mapped_column_is_refused_by_its_key(shop: ShopLog, open_log: OpenLog, key: str) -> None:
     log = open_log(predictions=shop.mapping(**{key: "no such; column"}))
-    with pytest.raises(SourceError, match=f"predictions.{key}: found no column 'no such; column'; the log has amount, "):
+    with pytest.raises(
+        SourceError, match=f"predictions.{key}: found no column 'no such; column'; the log has amount, "
+    ):
         log.require_fit()
 
 
@@ -124,11 +128,15 @@ def test_a_missing_column_of_the_labels_is_refused_by_its_key(shop: ShopLog, ope
         open_log(labels={**labels.model_dump(exclude_none=True), key: "nothing"}).require_fit()
 
 
-def test_a_missing_feature_is_a_fault_of_the_file_and_does_not_stop_the_others(shop: ShopLog, open_log: OpenLog) -> None:
+def test_a_missing_feature_is_a_fault_of_the_file_and_does_not_stop_the_others(
+    shop: ShopLog, open_log: OpenLog
+) -> None:
     log = open_log(features=[{"name": "amount", "kind": "numeric"}, {"name": "gone", "kind": "numeric"}])
     log.require_fit()
     assert [feature.name for feature in missing_features(log._config, log.catalog)] == ["gone"]
-    assert [fault.split(";")[0] for fault in misfits(log._config, log.catalog)] == ["features: gone: found no column 'gone'"]
+    assert [fault.split(";")[0] for fault in misfits(log._config, log.catalog)] == [
+        "features: gone: found no column 'gone'"
+    ]
 
 
 def test_every_misfit_is_told_at_once(shop: ShopLog, open_log: OpenLog) -> None:
@@ -162,7 +170,9 @@ def test_labels_without_a_zone_are_refused(shop: ShopLog, open_log: OpenLog) -> 
 
 
 def test_a_time_that_is_none_is_refused(shop: ShopLog, open_log: OpenLog) -> None:
-    with pytest.raises(SourceError, match=r"'amount' is of type float8; timestamptz is expected. Map a column with the time"):
+    with pytest.raises(
+        SourceError, match=r"'amount' is of type float8; timestamptz is expected. Map a column with the time"
+    ):
         open_log(predictions=shop.mapping(time="amount")).require_fit()
 
 

@@ -63,7 +63,7 @@ def test_what_was_not_evaluated_stands_with_its_reason(browser: TestClient, resu
         finding("basket", status=Status.OK, severity=Severity.NONE),
     )
     said = _text(browser.get(ADDRESS).text)
-    assert "30 rows, at least 200 are needed drift amount (kolmogorov_smirnov; version v2) ; country (" in said
+    assert "30 rows, at least 200 are needed drift amount (kolmogorov_smirnov; version v2);" in said
     assert "version v2, carrier=UA" in said
     assert "Nothing was found: 1 tests are within their thresholds." in said
     assert "Within thresholds (1)" in said

@@ -67,7 +67,7 @@ def test_a_database_that_is_down_is_said_to_be(browser: TestClient, host: Host) 
     host.store = create_store_engine(f"postgresql://driftline:hunter2@127.0.0.1:{port}/driftline")
     answer = browser.get("windows/fraud/2026-03-02T06:00Z")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-    assert "database does not answer" in answer.text
+    assert "Driftline cannot reach its database" in answer.text
     assert f"127.0.0.1:{port}/driftline cannot be reached" in answer.text
     assert "hunter2" not in answer.text
 

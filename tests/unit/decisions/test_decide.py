@@ -72,10 +72,13 @@ def test_what_was_not_detected_never_alerts_whatever_its_severity_says(status: S
             [finding(status=Status.NOT_EVALUATED, reason="12 rows are too few")],
             "Nothing could be evaluated: 12 rows are too few",
         ),
-        ([finding(), finding(subject="country", status=Status.NOT_EVALUATED)], "All clear; not evaluated: country"),
         (
-            [detected(Severity.LOW), finding(subject="country", status=Status.NOT_EVALUATED)],
-            "Noted, too small to alert: amount; not evaluated: country",
+            [finding(), finding(subject="country", status=Status.NOT_EVALUATED, reason="12 rows are too few.")],
+            "Nothing found; not evaluated: country (12 rows are too few)",
+        ),
+        (
+            [detected(Severity.LOW), finding(subject="country", status=Status.NOT_EVALUATED, reason="constant")],
+            "Noted, too small to alert: amount; not evaluated: country (constant)",
         ),
         (
             [detected(Severity.LOW, subject=name) for name in "abcdefg"],

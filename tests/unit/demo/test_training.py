@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import mean_absolute_error, roc_auc_score
+from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from include.demo.flights import YEAR_LENGTH
 from include.demo.replay import FAILING_SHARE, Replay, answers, labels
@@ -42,8 +42,8 @@ def test_arrival_delay_is_better_than_the_mean_of_the_first_quarter(
 ) -> None:
     served = _served(flights)
     known = flights[flights["predicted_at"] < TRAINING_END]["delay_minutes"].mean()
-    model = mean_absolute_error(served["delay_minutes"], versions["arrival_delay"][version].score(served))
-    guess = mean_absolute_error(served["delay_minutes"], np.full(len(served), known))
+    model = root_mean_squared_error(served["delay_minutes"], versions["arrival_delay"][version].score(served))
+    guess = root_mean_squared_error(served["delay_minutes"], np.full(len(served), known))
     assert model < guess
 
 

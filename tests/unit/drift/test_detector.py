@@ -1,5 +1,7 @@
 """The verdict over all features of a window."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -154,9 +156,12 @@ def test_findings_carry_what_the_results_say():
     verdict = DriftDetector().detect_multivariate_drift(_frame(1), _frame(2, shift=1.0))
     findings = findings_of(verdict, version="v1", segment="", comparison=Comparison.BASELINE)
     assert len(findings) == len({finding.key for finding in findings}) == len(verdict.results)
-    worst = next(finding for finding in findings if finding.subject == "amount")
+    worst = next(each for each in findings if each.subject == "amount" and each.test == "population_stability_index")
     assert (worst.check, worst.version, worst.status) == (Check.DRIFT, "v1", DriftStatus.DETECTED)
     assert worst.statistic > worst.threshold
+    assert worst.description.startswith("Population stability index 0.")
+    assert "the median went from" in worst.description
+    json.dumps([dict(finding.details) for finding in findings], allow_nan=False)
 
 
 @pytest.mark.parametrize("change", [{"psi": -1}, {"false_alarm_rate": 0}, {"minimum_rows": 1}, {"psi": float("nan")}])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from driftline.drift.blocks import cut_into_blocks, feature_blocks
+from driftline.drift.distances import population_stability_index
+from driftline.drift.pairs import group_ends
 from driftline.drift.residuals import residuals_of
 from driftline.drift.season import harmonics_for, harmonics_of
 from driftline.drift.simulation import SimulatedFeature
@@ -81,3 +83,22 @@ def test_simulated_windows_have_the_spread_of_real_ones():
     real = np.abs(np.cumsum(drawn - shares, axis=1)).max(axis=1)
     for level in (0.5, 0.9, 0.99):
         assert np.quantile(distances, level) == pytest.approx(np.quantile(real, level), rel=0.12)
+
+
+def test_simulated_windows_are_as_the_baselines_own_thinned_to_the_size():
+    # The other way to the same thing: each block thinned hypergeometrically on its counts, against the other blocks.
+    feature, residuals = _residuals(_slices(5, 40))
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((4_000, 40), dtype=np.float32)
+    statistics = dict(SimulatedFeature.of(feature, residuals, weights, rng).statistics(200))
+    ends = group_ends(feature.counts.sum(axis=0))
+    starts = np.append(0, ends[:-1] + 1)
+    thinned = []
+    for block in feature.counts.astype(np.int64):
+        others = np.add.reduceat(feature.counts.sum(axis=0) - block, starts)
+        draws = rng.multivariate_hypergeometric(block, 200, size=50, method="marginals")
+        grouped = np.add.reduceat(draws, starts, axis=1).astype(float)
+        thinned += [population_stability_index(others, row) for row in grouped]
+    for level in (0.5, 0.9, 0.99):
+        simulated = np.quantile(statistics["population_stability_index"], level)
+        assert simulated == pytest.approx(np.quantile(thinned, level), rel=0.15)

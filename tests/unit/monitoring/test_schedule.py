@@ -41,7 +41,10 @@ def at(day: int, hour: int) -> datetime:
         pytest.param({"window_end": at(8, 0)}, None, Window(at(7, 0), at(8, 0)), id="a datetime, not a text"),
         pytest.param({"window_start": None, "window_end": None}, at(10, 6), Window(at(9, 6), at(10, 6)), id="nulls"),
         pytest.param(
-            {"window_end": "2026-03-08T05:00:00+05:00"}, None, Window(at(7, 0), at(8, 0)), id="another zone, same moment"
+            {"window_end": "2026-03-08T05:00:00+05:00"},
+            None,
+            Window(at(7, 0), at(8, 0)),
+            id="another zone, same moment",
         ),
         pytest.param({"window_end": "2026-03-10T13:00:00Z"}, None, Window(at(9, 13), at(10, 13)), id="just closed"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -109,6 +109,7 @@ def test_the_tolerated_null_share_allows_for_the_rows_number(share: float, rows:
     assert tolerated_null_share(share, rows, 0.02) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(share=st.floats(0, 1), rows=st.integers(1, 100_000), margin=st.floats(0, 0.2))
 def test_an_unchanged_null_share_hardly_ever_exceeds_the_tolerated_one(share: float, rows: int, margin: float) -> None:
     tolerated = tolerated_null_share(share, rows, margin)
