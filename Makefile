@@ -62,10 +62,12 @@ $(READY): requirements.txt pyproject.toml
 	    "$(BIN)/python" .ci/install_uv.py "$(UV_VERSION)"; \
 	fi
 	@echo "Installing the packages of requirements.txt"
-	@$(UV) pip install -r requirements.txt || { \
-	    echo "Trying again with this system's certificates: a proxy may need them"; \
-	    $(UV) --system-certs pip install -r requirements.txt; }
-	@$(UV) pip install --quiet --no-deps -e . || $(UV) --system-certs pip install --quiet --no-deps -e .
+	@certificates=; \
+	$(UV) pip install -r requirements.txt || { \
+	    echo "Trying again with this system's certificates: a proxy may ask for them"; \
+	    certificates=--system-certs; \
+	    $(UV) pip install $$certificates -r requirements.txt; } && \
+	$(UV) pip install $$certificates --quiet --no-deps -e .
 	@# Left on the module path by the build, it would announce the plugin to Airflow a second time.
 	@rm -rf plugins/driftline.egg-info
 	@touch "$(READY)"

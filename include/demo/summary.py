@@ -42,6 +42,7 @@ WITH whole AS (
     WHERE test = 'population_stability_index' GROUP BY month, subject ORDER BY month, psi DESC NULLS LAST
 )
 SELECT month, count(DISTINCT window_end),
+       count(DISTINCT window_end) FILTER (WHERE check_name = 'drift' AND status = 'detected') AS drifted,
        avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'accuracy') AS accuracy,
        avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'roc_auc') AS roc_auc,
        avg(statistic) FILTER (WHERE test = 'class_balance') AS called_late,
@@ -125,14 +126,14 @@ def _worst_findings(store_url: str, window_end: datetime) -> Table:
 
 def _year(store_url: str) -> Table:
     table = Table(
-        *("month", "days", "accuracy", "AUC", "called late", "PSI of temperature", "largest PSI"),
+        *("month", "days with drift", "accuracy", "AUC", "called late", "PSI of temperature", "largest PSI"),
         title=f"{MODEL} through the year: single days against the first four weeks",
         caption="A PSI above 0.2 is a large move: the season moves the weather, and the weather the model.",
     )
-    for month, windows, accuracy, roc_auc, late, temperature, most, psi in _rows(store_url, _BY_MONTH, MODEL):
+    for month, windows, drifted, accuracy, roc_auc, late, temperature, most, psi in _rows(store_url, _BY_MONTH, MODEL):
         moved = f"{most} {psi:.2f}" if most else ""
         figures = [_share(accuracy), _figure(roc_auc), _share(late), _bar(temperature), moved]
-        table.add_row(f"{month:%b %Y}", str(windows), *figures)
+        table.add_row(f"{month:%b %Y}", f"{drifted} of {windows}", *figures)
     return table
 
 

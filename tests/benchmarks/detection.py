@@ -17,9 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from driftline.profiles import Profile
-from tests.benchmarks.drift_data import Baseline, Columns, Counter, Log, window_at
-from tests.benchmarks.drift_rules import RULES, Rules
+from tests.benchmarks.drift_data import Baseline, Log, window_at
+from tests.benchmarks.drift_rules import RULES, Rules, drifted
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "detection.md"
@@ -84,18 +83,12 @@ def detections_of(kind: str, seed: int, windows: int) -> dict[str, Tally[str]]:
     for index in range(windows):
         first = 24 * DAYS + STEP_HOURS * index
         columns = log.columns(first, 24)
-        clean = baseline.counter.profiles(columns)
+        clean = rules.judged(baseline.counter.profiles(columns), window_at(first))
         for change, (names, alter) in CHANGES.items():
-            current = clean | _altered(columns, names, alter, baseline.counter)
-            drifted = rules.drifted(current, window_at(first))
-            found[change].update(rule for rule, called in drifted.items() if called & set(names))
+            altered = baseline.counter.profiles({name: alter(columns[name]) for name in names})
+            called = drifted(clean | rules.judged(altered, window_at(first)))
+            found[change].update(rule for rule, features in called.items() if features & set(names))
     return found
-
-
-def _altered(
-    columns: Columns, names: Sequence[str], alter: Callable[[np.ndarray], np.ndarray], counter: Counter
-) -> dict[str, Profile]:
-    return counter.profiles({name: alter(columns[name]) for name in names})
 
 
 def main() -> None:
@@ -112,6 +105,7 @@ def main() -> None:
         for seed in range(arguments.baselines):
             for change, tally in detections_of(kind, seed, arguments.windows).items():
                 tables[kind][change] += tally
+            _write(arguments.output, tables, (seed + 1) * arguments.windows, time.monotonic() - started)
             sys.stdout.write(f"{kind} baseline {seed + 1}/{arguments.baselines}\n")
             sys.stdout.flush()
     _write(arguments.output, tables, arguments.baselines * arguments.windows, time.monotonic() - started)

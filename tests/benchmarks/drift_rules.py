@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from statsmodels.stats.multitest import multipletests
@@ -48,29 +48,53 @@ class Rules:
         }
         return cls(baseline.reference, calibration, limits)
 
-    def drifted(self, current: Mapping[str, Profile], window: Window | None) -> dict[str, set[str]]:
-        """Per rule the features that it calls drifted."""
-        calibrated = DriftDetector(THRESHOLDS, self.calibration).detect_profile_drift(
-            self.reference, current, window=window
-        )
-        analytic = DriftDetector(THRESHOLDS).detect_profile_drift(self.reference, current)
-        p_values = _p_values(analytic)
-        names = list(p_values)
-        rejected = multipletests(list(p_values.values()), alpha=0.01, method="fdr_bh")[0]
-        return {
-            CALIBRATED: set(calibrated.drifted_features),
-            ANALYTIC: set(analytic.drifted_features),
-            ANY_P: {name for name, p_value in p_values.items() if p_value < 0.05},
-            ANY_PSI: {
-                result.feature_name
-                for result in analytic.results
-                if result.test == "population_stability_index" and (result.statistic or 0) >= 0.1
-            },
-            BENJAMINI_HOCHBERG: {name for name, is_rejected in zip(names, rejected, strict=True) if is_rejected},
-            BLOCK_QUANTILE: {
-                name for name, distance in _distances(analytic).items() if distance > self.block_limits[name]
-            },
+    def judged(self, current: Mapping[str, Profile], window: Window | None) -> dict[str, Judged]:
+        """Per feature of ``current`` (all, or some of the baseline's) what the rules need to know."""
+        reference = {name: self.reference[name] for name in current}
+        calibrated = DriftDetector(THRESHOLDS, self.calibration).detect_profile_drift(reference, current, window=window)
+        share = THRESHOLDS.false_alarm_rate * len(current) / len(self.reference)
+        analytic = DriftDetector(replace(THRESHOLDS, false_alarm_rate=share)).detect_profile_drift(reference, current)
+        p_values, distances = _p_values(analytic), _distances(analytic)
+        indices = {
+            result.feature_name: result.statistic or 0.0
+            for result in analytic.results
+            if result.test == "population_stability_index"
         }
+        return {
+            name: Judged(
+                calibrated=name in calibrated.drifted_features,
+                analytic=name in analytic.drifted_features,
+                p_value=p_values.get(name, 1.0),
+                index=indices[name],
+                beyond_blocks=distances.get(name, 0.0) > self.block_limits[name],
+            )
+            for name in current
+        }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One feature in one window."""
+
+    calibrated: bool
+    analytic: bool
+    p_value: float
+    index: float
+    beyond_blocks: bool
+
+
+def drifted(judged: Mapping[str, Judged]) -> dict[str, set[str]]:
+    """Per rule the features that it calls drifted."""
+    names = list(judged)
+    rejected = multipletests([judged[name].p_value for name in names], alpha=0.01, method="fdr_bh")[0]
+    return {
+        CALIBRATED: {name for name, each in judged.items() if each.calibrated},
+        ANALYTIC: {name for name, each in judged.items() if each.analytic},
+        ANY_P: {name for name, each in judged.items() if each.p_value < 0.05},
+        ANY_PSI: {name for name, each in judged.items() if each.index >= 0.1},
+        BENJAMINI_HOCHBERG: {name for name, is_rejected in zip(names, rejected, strict=True) if is_rejected},
+        BLOCK_QUANTILE: {name for name, each in judged.items() if each.beyond_blocks},
+    }
 
 
 def _p_values(verdict: DriftVerdict) -> dict[str, float]:

@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.drift_data import FEATURES, Baseline, Log, ShuffledFlights, window_at
-from tests.benchmarks.drift_rules import CALIBRATED, RULES, Rules
+from tests.benchmarks.drift_rules import CALIBRATED, RULES, Rules, drifted
 
 DAYS = 28
 STEP_HOURS = 30
@@ -40,7 +40,7 @@ def alarms_of(kind: str, seed: int, size: int, windows: int) -> Tally[str]:
     for index in range(windows):
         first = 24 * DAYS + STEP_HOURS * index
         current = baseline.counter.profiles(log.columns(first, 24))
-        alarms.update(rule for rule, names in rules.drifted(current, window_at(first)).items() if names)
+        alarms.update(rule for rule, names in drifted(rules.judged(current, window_at(first))).items() if names)
     return alarms
 
 

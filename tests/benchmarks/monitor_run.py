@@ -199,8 +199,8 @@ def _page(baseline: dict[str, float], figures: dict[str, dict[str, float]]) -> s
     lines = [
         "# One monitor run of a day",
         "",
-        f"{ROWS_PER_DAY:,} predictions with labels, {NUMERIC} numeric and {CATEGORICAL} categorical features, each step "
-        "in a process of its own (so with Python's start and imports). Measured in one run by "
+        f"{ROWS_PER_DAY:,} predictions with labels, {NUMERIC} numeric and {CATEGORICAL} categorical features, each "
+        "step in a process of its own (so with Python's start and imports). Measured in one run by "
         f"`python tests/benchmarks/monitor_run.py` on {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{datetime.now(UTC):%Y-%m-%d}.",
         "",
@@ -211,8 +211,8 @@ def _page(baseline: dict[str, float], figures: dict[str, dict[str, float]]) -> s
         _line("beside it: pandas.read_sql of two days, scipy's tests", plain),
         "",
         f"The whole window, one step after the other: {window:.1f} s, {window / plain['wall']:.2f} times what pandas "
-        "and scipy take for the drift tests alone on two days of rows. Checked again (every step but quality reads counts "
-        f"only), drift takes {figures['drift again']['work']:.2f} s of work: "
+        "and scipy take for the drift tests alone on two days of rows. Checked again (every step but quality reads "
+        f"counts only), drift takes {figures['drift again']['work']:.2f} s of work: "
         f"{plain['work'] / figures['drift again']['work']:.0f} times less.",
         "",
     ]

@@ -111,6 +111,10 @@ class ShopLog:
 
     def config(self, **changes: Any) -> ModelConfig:
         """The model's configuration, with ``changes`` to its top keys."""
+        return ModelConfig.model_validate(self.description(**changes))
+
+    def description(self, **changes: Any) -> dict[str, Any]:
+        """What the model's YAML file holds."""
         described: dict[str, Any] = {
             "model": "fraud",
             "task": "binary_classification",
@@ -137,7 +141,7 @@ class ShopLog:
             "segments": [{"column": "country", "values": ["DE", "FR"]}],
             "baseline": {"first": "7d"},
         }
-        return ModelConfig.model_validate({**described, **changes})
+        return {**described, **changes}
 
 
 @contextmanager

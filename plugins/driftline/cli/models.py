@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from driftline.cli.exit_codes import ExitCode
-from driftline.cli.options import DEFAULT_MODELS, Models
+from driftline.cli.options import DEFAULT_MODELS, Models, described_models
 from driftline.config import ModelConfig
-from driftline.config.loader import load_valid_models
 from driftline.errors import DriftlineError
 
 app = typer.Typer(help="Check the models' YAML files.", no_args_is_help=True, rich_markup_mode=None)
@@ -32,9 +30,7 @@ def validate(
     Exit code 0: all valid; 2: faults, one line each.
     """
     console = Console(soft_wrap=True)
-    if not Path(models).is_dir():
-        raise DriftlineError(f"{models}: no such folder. Models are described by YAML files in it.")
-    valid, faults = load_valid_models(models)
+    valid, faults = described_models(models)
     for config in valid.values():
         found = [] if files_only else _database_faults(config)
         faults += [f"{config.model}: {fault}" for fault in found]

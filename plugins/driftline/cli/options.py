@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftline.config import ModelConfig, load_models
+from driftline.config import ModelConfig
+from driftline.config.loader import load_valid_models
 from driftline.errors import ConfigError, InputError
 from driftline.windows import as_utc
 
@@ -23,12 +24,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a machine.
 
 
 def configured_model(model: str, folder: Path) -> ModelConfig:
-    """The configuration of ``model``; raises `ConfigError` naming the models there are."""
-    found = load_models(folder)
-    if model not in found:
-        there = ", ".join(sorted(found)) or "none"
-        raise ConfigError(f"{folder}: no file describes the model {model!r}. There are: {there}.")
-    return found[model]
+    """The configuration of ``model``, whatever faults other models' files have.
+
+    Raises
+    ------
+    ConfigError
+        Naming the faults of all files and the models there are, where none of them is ``model``.
+    """
+    valid, faults = described_models(folder)
+    if model not in valid:
+        there = ", ".join(sorted(valid)) or "none"
+        faults.append(f"{folder}: no valid file describes the model {model!r}. There are: {there}.")
+        raise ConfigError("\n".join(faults))
+    return valid[model]
+
+
+def described_models(folder: Path) -> tuple[dict[str, ModelConfig], list[str]]:
+    """The valid models of ``folder`` by name, and the faults of the other files; `ConfigError` without a folder."""
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder. Models are described by YAML files in it.")
+    return load_valid_models(folder)
 
 
 def command_line_monitor(model: str, folder: Path) -> Monitor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from driftline.profiles.binning import Floats
@@ -61,13 +62,23 @@ def chi_square(reference: Floats, current: Floats) -> tuple[float, int]:
     return float((np.square(table - expected) / expected).sum()), int(reference.size - 1)
 
 
-def pooled_rare_cells(reference: Floats, current: Floats, least_expected: float = 5.0) -> tuple[Floats, Floats]:
-    """The cells, those with an expected count below ``least_expected`` on either side pooled into one (Cochran's rule).
+LEAST_EXPECTED = 5.0
+"""Cells that expect fewer rows on either side are pooled for the chi-square test (Cochran's rule).
 
-    Source: Cochran (1954), "Some methods for strengthening the common chi-square tests", Biometrics 10.
-    """
-    smaller = min(reference.sum(), current.sum())
-    rare = (reference + current) * (smaller / (reference.sum() + current.sum())) < least_expected
+Source: Cochran (1954), "Some methods for strengthening the common chi-square tests", Biometrics 10.
+"""
+
+
+def is_rare(reference: Floats, current: Floats) -> NDArray[np.bool_]:
+    """Per cell, whether it expects fewer than `LEAST_EXPECTED` rows on the smaller side."""
+    total = reference.sum() + current.sum()
+    rare: NDArray[np.bool_] = (reference + current) * min(reference.sum(), current.sum()) < LEAST_EXPECTED * total
+    return rare
+
+
+def pooled_rare_cells(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
+    """The cells, the rare ones pooled into one."""
+    rare = is_rare(reference, current)
     if np.count_nonzero(rare) < 2:
         return reference, current
     return np.append(reference[~rare], reference[rare].sum()), np.append(current[~rare], current[rare].sum())

@@ -150,16 +150,20 @@ class CategoricalPair:
 
     @cached_property
     def chi_square(self) -> tuple[float, int]:
-        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom."""
-        return distances.chi_square(*distances.pooled_rare_cells(*self.groups))
+        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom.
 
-    def require_finite_values(self) -> None:
-        """Raises `NotEvaluable` unless both sides have values, of more than one level between them."""
-        for side, profile in (("reference", self.reference), ("current window", self.current)):
-            if profile.rows == profile.nulls:
-                raise NotEvaluable(f"The {side} has no value: all of its {profile.rows} rows are null.")
-        if self.groups[0].size == 1:
-            raise NotEvaluable("The feature is constant: both sides hold one and the same level only.")
+        The reference has no never-seen level, by definition. Where the window has some, they are counted together with
+        the reference's rare levels, whose rows the reference has too many of by as much: it was they that it happened
+        to see (Good and Turing).
+        """
+        reference, current = self.expected.copy(), cells_of(self.current)
+        if self.current.unseen:
+            rare = np.flatnonzero(distances.is_rare(reference, current)[: self.reference.counts.size])
+            for side in (reference, current):
+                side[-3] += side[rare].sum() + side[-2]
+                side[rare], side[-2] = 0, 0
+        cells = _without_empty(grouped_levels(reference), grouped_levels(current))
+        return distances.chi_square(*distances.pooled_rare_cells(*cells))
 
 
 Pair = NumericPair | CategoricalPair
@@ -168,6 +172,17 @@ Pair = NumericPair | CategoricalPair
 def cells_of(profile: CategoricalProfile) -> Floats:
     """Rows per level, then: the pooled rare levels, the never-seen ones, null."""
     return np.append(profile.counts, [profile.other, profile.unseen, profile.nulls]).astype(np.float64)
+
+
+def single_levels(profile: CategoricalProfile) -> int:
+    """Levels with a single row: what new levels are to be expected from (Good and Turing)."""
+    return int(np.count_nonzero(profile.counts == 1)) + single_pooled_levels(profile)
+
+
+def single_pooled_levels(profile: CategoricalProfile) -> int:
+    """Single ones among the levels that are only counted together, if their rows are geometrically distributed."""
+    pooled = len(profile.binning.pooled_levels)
+    return min(math.ceil(pooled**2 / profile.other), pooled, profile.other) if profile.other else 0
 
 
 def grouped_levels(cells: Floats) -> Floats:

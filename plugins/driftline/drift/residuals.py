@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift.blocks import FeatureBlocks
-from driftline.drift.pairs import group_ends
+from driftline.drift.pairs import group_ends, single_pooled_levels
 from driftline.drift.season import Season, spread
 from driftline.profiles import CategoricalProfile
 from driftline.profiles.binning import Floats
@@ -40,7 +40,8 @@ class Residuals:
     missing_share, missing_deviations:
         The same for the rows without a usable value.
     new_level_shares:
-        Per block, the share of rows with levels that no other block has (categorical features).
+        Per block, the share of rows with levels that no other block has (categorical features); of the levels that are
+        only counted together, as many as are to be expected.
     size:
         Harmonic mean of the blocks' rows with a value: what the deviations hold of sampling noise.
     degrees_of_freedom:
@@ -161,5 +162,6 @@ def _new_level_shares(feature: FeatureBlocks) -> Floats:
         return np.zeros(feature.rows.size)
     levels = feature.counts[:, : len(feature.whole.binning.levels)]
     is_alone = (levels == levels.sum(axis=0)) & (levels > 0)
-    shares: Floats = np.where(is_alone, levels, 0).sum(axis=1) / feature.rows
+    alone: Floats = np.where(is_alone, levels, 0).sum(axis=1) / feature.rows
+    shares: Floats = alone + single_pooled_levels(feature.whole) / feature.whole.rows
     return shares

@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from driftline.drift.drift_test import DriftTest
 from driftline.drift.measurement import Measurement
-from driftline.drift.pairs import CategoricalPair, NotEvaluable, NumericPair, Pair
+from driftline.drift.pairs import CategoricalPair, NotEvaluable, NumericPair, Pair, single_levels
 
 LEAST_EXPECTED = 10
 """With fewer expected rows in a cell of the 2 x 2 table, Fisher's exact test replaces the normal approximation."""
@@ -90,14 +90,14 @@ class NewLevelTest(DriftTest):
     def p_value(self, measurement: Measurement) -> float:
         pair = measurement.pair
         assert isinstance(pair, CategoricalPair)
-        singles = int(np.count_nonzero(pair.reference.counts == 1)) + pair.reference.other
+        singles = single_levels(pair.reference)
         new, n, m = pair.current.unseen, pair.current_size, pair.reference_size
         return float(stats.hypergeom.sf(new - 1, n + m, new + singles, n))
 
     def critical_value(self, measurement: Measurement) -> float:
         pair = measurement.pair
         assert isinstance(pair, CategoricalPair)
-        singles = int(np.count_nonzero(pair.reference.counts == 1)) + pair.reference.other
+        singles = single_levels(pair.reference)
         share = singles / pair.reference_size
         return share - float(special.ndtri(self.significance)) * math.sqrt(share / measurement.effective_size)
 

@@ -30,6 +30,8 @@ from driftline.profiles import NumericProfile
 from driftline.profiles.binning import Floats
 
 SIMULATED_CELLS = 200
+UNSEEN_CELL = -2
+"""Where the never-seen levels are counted (`driftline.drift.pairs.cells_of`)."""
 Draws = NDArray[np.float32]
 
 
@@ -112,18 +114,32 @@ class SimulatedFeature:
         missing = self.missing_share + self._share_noise(self.missing_share, size, extra)
         expected = np.append(self._group_shares * (1 - self.residuals.missing_share), self.residuals.missing_share)
         simulated = np.column_stack([(self._group_shares + groups) * (1 - missing)[:, None], missing])
-        yield from _cell_statistics(expected, simulated, size)
+        yield from self._cell_statistics(expected, simulated, size)
 
     def _categorical_statistics(self, size: int, extra: float) -> Iterator[tuple[str, Floats]]:
         expected = self._coarse_shares
         shares = np.clip(expected + self.deviations, 0.0, None)
         noise = self.rng.poisson(shares * size) / size - shares if extra > 0 else 0.0
         simulated = np.clip(shares + noise * np.sqrt(extra), 0.0, None)
-        simulated /= simulated.sum(axis=1, keepdims=True)
-        yield from _cell_statistics(expected, simulated, size)
+        rate = np.clip(self.new_level_shares, EMPTY_CELL_ROWS / self.feature.rows.sum(), 1.0)
+        new = self.rng.binomial(size, rate) / size
+        simulated *= (1 - new)[:, None] / simulated.sum(axis=1, keepdims=True)
+        simulated[:, UNSEEN_CELL] = new
+        yield from self._cell_statistics(expected, simulated, size)
         yield "total_variation", np.abs(simulated - expected).sum(axis=1) / 2
-        new = np.clip(self.new_level_shares, EMPTY_CELL_ROWS / self.feature.rows.sum(), 1.0)
-        yield "new_level_share", np.maximum(new + self._share_noise(new, size, extra), 0.0)
+        yield "new_level_share", new
+
+    def _cell_statistics(self, expected: Floats, simulated: Floats, size: int) -> Iterator[tuple[str, Floats]]:
+        q, p = expected / expected.sum(), np.maximum(simulated, 0.0)
+        known = q > 0
+        filled = np.maximum(p[:, known], EMPTY_CELL_ROWS / size)
+        index = ((filled - q[known]) * np.log(filled / q[known])).sum(axis=1)
+        empty = EMPTY_CELL_ROWS / self.feature.rows.sum()
+        fresh = np.maximum(p[:, ~known], empty)
+        yield "population_stability_index", index + ((fresh - empty) * np.log(fresh / empty)).sum(axis=1)
+        middle = (p + q) / 2
+        divergence = special.rel_entr(p, middle) + special.rel_entr(q, middle)
+        yield "jensen_shannon", np.maximum(divergence.sum(axis=1), 0.0) / (2 * np.log(2))
 
     @cached_property
     def _cumulative_deviations(self) -> Draws:
@@ -174,14 +190,3 @@ def _cell_starts(feature: FeatureBlocks) -> NDArray[np.intp]:
         cells = np.arange(grouped_levels(mass).size)
         return np.where(cells <= LARGEST_LEVELS, cells, cells + mass.size - cells.size)
     return np.append(0, np.union1d(group_ends(mass, SIMULATED_CELLS), group_ends(mass))[:-1] + 1)
-
-
-def _cell_statistics(expected: Floats, simulated: Floats, size: int) -> Iterator[tuple[str, Floats]]:
-    used = expected > 0
-    q = expected[used] / expected[used].sum()
-    p = np.maximum(simulated[:, used], 0.0)
-    filled = np.maximum(p, EMPTY_CELL_ROWS / size)
-    yield "population_stability_index", ((filled - q) * np.log(filled / q)).sum(axis=1)
-    middle = (p + q) / 2
-    divergence = special.rel_entr(p, middle) + special.rel_entr(q, middle)
-    yield "jensen_shannon", np.maximum(divergence.sum(axis=1), 0.0) / (2 * np.log(2))

@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from driftline.local.errors import LocalSetupError
-
-OWNER_ONLY = 0o600
 
 
 def write_private(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in one step, readable by its owner only from the first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    # mkstemp makes files of mode 600.
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
 
 
 class SecretFile:
     """Named secrets in one JSON file of mode 600; a secret is made when it is first asked for.
 
-    Raises
-    ------
-    LocalSetupError
-        When the file is there but does not hold a JSON object of texts.
+    Threads and processes that ask at once get the same secret.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._secrets = _read(path)
 
     def get(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
-        """The secret called ``name``, the same each time."""
-        if name not in self._secrets:
-            self._secrets[name] = make()
-            write_private(self._path, json.dumps(self._secrets, indent=1))
-        return self._secrets[name]
+        """The secret called ``name``, the same each time.
+
+        Raises
+        ------
+        LocalSetupError
+            When the file is there but does not hold a JSON object of texts.
+        """
+        known = _read(self._path)
+        if name in known:
+            return known[name]
+        with _one_at_a_time(self._path):
+            known = _read(self._path)
+            if name not in known:
+                known[name] = make()
+                write_private(self._path, json.dumps(known, indent=1))
+            return known[name]
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
     thresholds = PerformanceThresholds(
         metrics=None if configured.metrics is None else tuple(configured.metrics),
         maximum_drop=configured.maximum_drop,
-        maximum_drops=dict(configured.maximum_drops),
+        maximum_drops={metric.value: drop for metric, drop in configured.maximum_drops.items()},
         minimum_labels=configured.minimum_labels,
         minimum_coverage=configured.minimum_coverage,
         confidence=configured.confidence,

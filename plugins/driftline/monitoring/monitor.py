@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
 from driftline.config.model_config import segment_name
-from driftline.profiles.counting import SegmentColumn
 from driftline.profiles.roles import Role
+from driftline.profiles.slices import SegmentColumn
 from driftline.sources import PredictionLog
 from driftline.sources.catalog import resolve_features
 from driftline.sources.queries import Conversion, Selected

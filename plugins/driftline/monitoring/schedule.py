@@ -50,7 +50,15 @@ def last_tick(cron: str, before: datetime) -> datetime:
 
 
 def window_ends(cron: str, first: datetime, last: datetime) -> list[datetime]:
-    """The ticks of ``cron`` from ``first`` to ``last``, both included."""
+    """The ticks of ``cron`` from ``first`` to ``last``, both included.
+
+    Raises
+    ------
+    InputError
+        When ``cron`` is no cron expression, or a bound has no time zone.
+    """
+    if not croniter.is_valid(cron):
+        raise InputError(f"{cron!r} is no cron expression. Write five fields, for example '0 */6 * * *'.")
     ticks = croniter(cron, as_utc(first, "first end") - timedelta(microseconds=1))
     ends: list[datetime] = []
     while (tick := ticks.get_next(datetime).astimezone(UTC)) <= last:

@@ -12,9 +12,9 @@ from driftline.profiles.counting import (
     BinaryOutcomeCounter,
     RegressionOutcomeCounter,
     SliceCounter,
-    SliceProfiles,
 )
 from driftline.profiles.roles import Role
+from driftline.profiles.slices import SliceProfiles
 from driftline.store.baselines import StoredBaseline
 from driftline.store.engine import store_transaction
 from driftline.store.slices import Fingerprint, Part, counted_slices, replace_slices

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -22,28 +21,10 @@ from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
+from driftline.profiles.slices import SegmentColumn, SliceKey, SliceProfiles
 
 MICROSECONDS_PER_SLICE = 3_600_000_000
 UNNAMED_VERSION = "(none)"
-
-
-@dataclass(frozen=True, order=True)
-class SliceKey:
-    """One hour of one version; ``segment`` is ``""`` for the whole."""
-
-    slice_start: datetime
-    version: str
-    segment: str
-
-
-@dataclass(frozen=True)
-class SegmentColumn:
-    """A column whose values cut segments; `names` maps the watched values to segment names."""
-
-    names: Mapping[str, str]
-
-
-SliceProfiles = dict[SliceKey, dict[str, Profile]]
 
 
 class SliceCounter:
@@ -142,6 +123,8 @@ def numeric_values(column: pa.Array) -> tuple[Floats, NDArray[np.bool_] | None, 
         values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         is_null = column.is_null().to_numpy(zero_copy_only=False) if nulls else None
         return values, is_null, 0
+    import pandas as pd  # text only: two seconds of import that most tasks need not wait for
+
     read = pd.to_numeric(pd.Series(column.cast(pa.string()).to_pandas()), errors="coerce")
     values = read.to_numpy(dtype=np.float64, na_value=np.nan)
     missing = np.isnan(values)

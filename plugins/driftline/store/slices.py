@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, text
 
 from driftline.profiles.binning import Binning
-from driftline.profiles.counting import SliceProfiles
 from driftline.profiles.profile import Profile
 from driftline.profiles.serialization import pack_profile, profile_kind, unpack_profile
+from driftline.profiles.slices import SliceProfiles
 from driftline.store.baselines import StoredBaseline
 from driftline.store.tables import SCHEMA, profiles, slices
 from driftline.windows import Window

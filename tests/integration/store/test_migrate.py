@@ -70,5 +70,5 @@ def test_an_unreachable_store_is_named() -> None:
 
 @pytest.mark.parametrize("url", ["not a url", "mysql://user@localhost/x"])
 def test_what_is_no_postgres_url_is_refused(url: str) -> None:
-    with pytest.raises(StoreError, match="Postgres|postgresql"):
+    with pytest.raises(StoreError, match=r"Postgres|postgresql"):
         create_store_engine(url)

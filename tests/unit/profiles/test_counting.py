@@ -26,12 +26,10 @@ from driftline.profiles.counting import (
     UNNAMED_VERSION,
     BinaryOutcomeCounter,
     RegressionOutcomeCounter,
-    SegmentColumn,
     SliceCounter,
-    SliceKey,
-    SliceProfiles,
     numeric_values,
 )
+from driftline.profiles.slices import SegmentColumn, SliceKey
 from tests.unit.profiles.profile_equality import assert_same_profile
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
