@@ -15,6 +15,7 @@ import sys
 import tempfile
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
 
 PIP_ON_PYPI = "https://pypi.org/pypi/pip/json"
 
@@ -33,7 +34,8 @@ def _download_pip(folder: Path) -> Path:
     with urllib.request.urlopen(PIP_ON_PYPI, timeout=60) as answer:
         files = json.load(answer)["urls"]
     wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
-    with urllib.request.urlopen(wheel["url"], timeout=60) as answer:  # noqa: S310 - PyPI's own address, https
+    # A mirror may give the address relative to the page.
+    with urllib.request.urlopen(urljoin(PIP_ON_PYPI, wheel["url"]), timeout=60) as answer:  # noqa: S310 - PyPI, https
         content = answer.read()
     if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
         raise SystemExit(f"{wheel['url']} is not what PyPI says it is: its SHA-256 differs. Try again.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, text
 
@@ -14,6 +16,15 @@ from driftline.local.provisioning import Urls, provision
 from driftline.store.engine import create_store_engine, store_transaction
 from driftline.store.migrate import migrate
 from driftline.store.tables import metadata
+
+# How long an example takes says something of the machine, nothing of the code; and CI tries the same examples each time.
+hypothesis.settings.register_profile(
+    "driftline",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("driftline")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
@@ -14,9 +14,14 @@ from driftline.errors import ConnectionNotConfigured
 if TYPE_CHECKING:
     from driftline.monitoring.monitor import Monitor
 
+LIBPQ_EXTRAS = frozenset(
+    {"sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "channel_binding", "target_session_attrs", "gssencmode"}
+)
+"""Extras of an Airflow connection that mean the same to every Postgres client."""
+
 
 def connection_url(connection_id: str) -> str:
-    """The Postgres URL of an Airflow connection.
+    """The Postgres URL of an Airflow connection, with what its extras say about encryption and the server's role.
 
     Raises
     ------
@@ -32,7 +37,9 @@ def connection_url(connection_id: str) -> str:
         ) from error
     login = f"{quote(connection.login or '', safe='')}:{quote(connection.password or '', safe='')}@"
     host = f"{connection.host or 'localhost'}:{connection.port or 5432}"
-    return f"postgresql://{login}{host}/{quote(connection.schema or '', safe='')}"
+    extras = {name: value for name, value in connection.extra_dejson.items() if name in LIBPQ_EXTRAS}
+    options = f"?{urlencode(extras)}" if extras else ""
+    return f"postgresql://{login}{host}/{quote(connection.schema or '', safe='')}{options}"
 
 
 def airflow_monitor(model: str) -> Monitor:

@@ -165,6 +165,14 @@ class CategoricalPair:
         cells = _without_empty(grouped_levels(reference), grouped_levels(current))
         return distances.chi_square(*distances.pooled_rare_cells(*cells))
 
+    def require_finite_values(self) -> None:
+        """Raises `NotEvaluable` unless both sides have values, of more than one level between them."""
+        for side, profile in (("reference", self.reference), ("current window", self.current)):
+            if profile.rows == profile.nulls:
+                raise NotEvaluable(f"The {side} has no value: all of its {profile.rows} rows are null.")
+        if self.groups[0].size == 1:
+            raise NotEvaluable("The feature is constant: both sides hold one and the same level only.")
+
 
 Pair = NumericPair | CategoricalPair
 

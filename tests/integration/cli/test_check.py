@@ -51,7 +51,8 @@ def test_a_window_that_calls_for_something_exits_with_1_and_shows_what(
 def test_json_is_valid_and_holds_every_finding(driftline: Command, shop: ShopLog, models: Path) -> None:
     shop.rename("country", "<b>[red]cöuntry[/red] \"'🍀")
     shop.execute(
-        "UPDATE {schema}.predictions SET amount = 'Infinity', basket = 'NaN' WHERE predicted_at >= %s - interval '3 hours'",
+        "UPDATE {schema}.predictions SET amount = 'Infinity', basket = 'NaN' "
+        "WHERE predicted_at >= %s - interval '3 hours'",
         END,
     )
     ran = driftline("check", "fraud", "--window-end", ENDS, "--json")

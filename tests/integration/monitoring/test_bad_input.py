@@ -119,8 +119,8 @@ def strange(brief: Brief, shop: ShopLog) -> WindowRun:
     )
     shop.execute("UPDATE {schema}.predictions SET " + ", ".join(f"{name} = {sql}" for name, sql in STRANGE.items()))
     shop.execute(
-        "UPDATE {schema}.predictions SET null_now = NULL, fresh = CASE WHEN is_member THEN '<b>new</b> 🆕' ELSE 'a' END "
-        "WHERE predicted_at >= %s",
+        "UPDATE {schema}.predictions SET null_now = NULL, "
+        "fresh = CASE WHEN is_member THEN '<b>new</b> 🆕' ELSE 'a' END WHERE predicted_at >= %s",
         WINDOW.start,
     )
     features = [{"name": name, "kind": "numeric"} for name in (*STRANGE, "amount", "gone")]
@@ -277,7 +277,8 @@ def test_a_regression_of_infinite_and_missing_predictions_is_told(brief: Brief, 
         "ALTER TABLE {schema}.labels ALTER was_fraud TYPE float8 USING CASE WHEN was_fraud THEN 40 ELSE 20 END"
     )
     shop.execute(
-        "UPDATE {schema}.predictions SET amount = CASE WHEN is_member THEN 'Infinity'::float8 END WHERE predicted_at >= %s",
+        "UPDATE {schema}.predictions SET amount = CASE WHEN is_member THEN 'Infinity'::float8 END "
+        "WHERE predicted_at >= %s",
         WINDOW.start,
     )
     mapping = shop.mapping(prediction="amount")

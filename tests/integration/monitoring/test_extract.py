@@ -157,7 +157,7 @@ def test_the_sum_of_hourly_profiles_is_the_profile_of_the_day(monitor: Monitor) 
     assert_same(summed, merged)
     with store_transaction(monitor.store) as connection:
         hours = hourly_profiles(connection, baseline, DAY)
-    assert list(sorted(hours)) == list(DAY.slices)
+    assert sorted(hours) == list(DAY.slices)
     for subject in baseline.binnings:
         every_hour: list[Any] = [subjects[subject] for subjects in hours.values()]
         assert_same_profile(merge(every_hour), summed["v1", ""][subject])

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -139,7 +140,8 @@ def test_a_column_may_have_any_name(shop: ShopLog, open_log: OpenLog, name: str)
 
 def test_every_role_may_have_a_strange_name(shop: ShopLog, open_log: OpenLog) -> None:
     strange = {
-        "id": 'i"d', "time": "ti me;--", "version": "🏷", "prediction": "%s", "score": "s{0}", "latency_ms": "Δ'", "error": "e\\"
+        "id": 'i"d', "time": "ti me;--", "version": "🏷", "prediction": "%s", "score": "s{0}",
+        "latency_ms": "Δ'", "error": "e\\",
     }  # fmt: skip
     mapping = shop.mapping()
     for key, name in strange.items():
@@ -185,9 +187,9 @@ def test_what_an_hour_holds_does_not_depend_on_the_hours_read_with_it(repeated: 
     both = Window(START, START + 2 * HOUR)
     log = open_log()
     apart = [values(log, window, "amount", Conversion.NUMBER) for window in (FIRST_HOUR, second_hour)]
-    assert sorted(values(log, both, "amount", Conversion.NUMBER)) == sorted(sum(apart, []))
+    assert sorted(values(log, both, "amount", Conversion.NUMBER)) == sorted(chain(*apart))
     outcomes_apart = [table_of(log.read_outcomes(window)) for window in (FIRST_HOUR, second_hour)]
-    assert sorted(table_of(log.read_outcomes(both))) == sorted(sum(outcomes_apart, []))
+    assert sorted(table_of(log.read_outcomes(both))) == sorted(chain(*outcomes_apart))
 
 
 def test_predictions_without_an_id_count_each(repeated: ShopLog, open_log: OpenLog) -> None:

@@ -75,7 +75,7 @@ def test_a_connection_that_the_server_refuses_says_which_part_to_correct(
     "url", ["", "reader:s3cret@host/db", "postgresql//reader:s3cret@host/db", "mysql://reader:s3cret@host/db"]
 )
 def test_what_is_no_postgres_url_is_refused_and_not_shown(shop: ShopLog, url: str) -> None:
-    with pytest.raises(SourceError, match="no Postgres URL.*postgresql://user:password@host") as refused:
+    with pytest.raises(SourceError, match=r"no Postgres URL.*postgresql://user:password@host") as refused:
         PredictionLog(shop.config(), url)
     assert "s3cret" not in str(refused.value)
 
@@ -99,7 +99,7 @@ def test_a_missing_table_of_labels_is_refused(shop: ShopLog, open_log: OpenLog) 
 )
 def test_a_missing_permission_says_what_to_grant(shop: ShopLog, open_log: OpenLog, statement: str) -> None:
     shop.execute(f"{statement} driftline_reader")
-    with pytest.raises(SourceError, match="permission denied.*GRANT USAGE on its schema and SELECT on the table"):
+    with pytest.raises(SourceError, match=r"permission denied.*GRANT USAGE on its schema and SELECT on the table"):
         open_log().require_fit()
 
 
@@ -107,7 +107,7 @@ def test_a_permission_withdrawn_later_is_refused_while_streaming(shop: ShopLog, 
     log = open_log()
     log.require_fit()
     shop.execute("REVOKE SELECT ON {schema}.predictions FROM driftline_reader")
-    with pytest.raises(SourceError, match="permission denied.*GRANT USAGE"):
+    with pytest.raises(SourceError, match=r"permission denied.*GRANT USAGE"):
         read_all(log)
 
 

@@ -29,7 +29,7 @@ from driftline.profiles.counting import (
     SliceCounter,
     numeric_values,
 )
-from driftline.profiles.slices import SegmentColumn, SliceKey
+from driftline.profiles.slices import SegmentColumn, SliceKey, SliceProfiles
 from tests.unit.profiles.profile_equality import assert_same_profile
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -1,0 +1,102 @@
+"""The SELECTs on the prediction log: every name is quoted, every value is a literal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftline.config import Labels, Predictions
+from driftline.sources.catalog import LogColumn
+from driftline.sources.queries import (
+    Conversion,
+    Selected,
+    bounds_query,
+    outcome_fingerprints_query,
+    outcomes_query,
+    prediction_fingerprints_query,
+    predictions_query,
+    relation,
+    rows_query,
+)
+from driftline.windows import Window
+
+WINDOW = Window(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
+NAMES = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=15)
+
+
+def number(name: str, type_name: str = "float8") -> Selected:
+    return Selected(LogColumn(name, type_name), Conversion.NUMBER)
+
+
+def statements(name: str) -> list[str]:
+    """Every statement, with ``name`` for every table and column."""
+    mapping = Predictions.model_validate(
+        {"table": f"s.{name}", "id": name, "time": name, "version": name, "prediction": name}
+    )
+    labels = Labels.model_validate(
+        {"table": f"s.{name}", "id": name, "label": name, "time": name, "expected_delay": "1h"}
+    )
+    selected = number(name)
+    return [
+        query.as_string()
+        for query in (
+            predictions_query(mapping, WINDOW, [selected], ids_are_unique=True),
+            predictions_query(mapping, WINDOW, [selected], ids_are_unique=False),
+            outcomes_query(mapping, labels, WINDOW, [selected], label=selected, values=[selected]),
+            prediction_fingerprints_query(mapping, WINDOW),
+            outcome_fingerprints_query(mapping, labels, WINDOW),
+            rows_query(mapping, WINDOW, [selected], 10, 100),
+            bounds_query(mapping),
+        )
+    ]
+
+
+@given(NAMES)
+def test_a_name_cannot_break_out_of_its_quotes(name: str) -> None:
+    """Without its quoted names, a statement is the same whatever the names are."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    for strange, plain in zip(statements(name), statements("x"), strict=True):
+        assert strange.replace(quoted, '"x"') == plain
+
+
+def test_a_table_is_a_schema_and_a_name() -> None:
+    assert relation("a.b", None).as_string() == '"a"."b"'
+    assert relation("b", None).as_string() == '"b"'
+    assert relation('a".b; DROP TABLE c', None).as_string() == '"a"""."b; DROP TABLE c"'
+
+
+@pytest.mark.parametrize("written", ["SELECT 1", " SELECT 1; ", "SELECT 1;\n"])
+def test_a_query_becomes_a_relation(written: str) -> None:
+    assert relation(None, written).as_string() == "(SELECT 1\n)"
+
+
+def test_braces_and_percents_in_a_query_are_left_alone() -> None:
+    query = "SELECT '{}' AS a, 5 % 2 AS b, '{schema}' AS c"
+    assert query in relation(None, query).as_string()
+
+
+def test_the_bounds_of_a_window_carry_their_zone() -> None:
+    [statement, *_] = statements("x")
+    assert "'2026-03-08 00:00:00+00:00'::timestamptz" in statement
+    assert "'2026-03-09 00:00:00+00:00'::timestamptz" in statement
+
+
+@pytest.mark.parametrize(
+    ("type_name", "conversion", "expected"),
+    [
+        ("float8", Conversion.NUMBER, '"log"."x"'),
+        ("int4", Conversion.TEXT, '"log"."x"::text'),
+        ("numeric", Conversion.TEXT, 'trim_scale("log"."x")::text'),
+        ("money", Conversion.TEXT, '"log"."x"::text'),
+        ("bool", Conversion.TRUTH, 'coalesce("log"."x", false)::text'),
+        ("timestamptz", Conversion.TEXT, '"log"."x"'),
+    ],
+)
+def test_columns_are_converted_to_what_arrow_carries(type_name: str, conversion: Conversion, expected: str) -> None:
+    mapping = Predictions.model_validate({"table": "t", "id": "i", "time": "x", "version": "v", "prediction": "p"})
+    selected = Selected(LogColumn("x", type_name), conversion)
+    statement = predictions_query(mapping, WINDOW, [selected], ids_are_unique=True).as_string()
+    assert statement.startswith(f'SELECT {expected} FROM "t" AS log WHERE ')
