@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -43,8 +44,8 @@ WITH whole AS (
 )
 SELECT month, count(DISTINCT window_end),
        count(DISTINCT window_end) FILTER (WHERE check_name = 'drift' AND status = 'detected') AS drifted,
+       count(DISTINCT window_end) FILTER (WHERE check_name = 'performance' AND status = 'detected') AS degraded,
        avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'accuracy') AS accuracy,
-       avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'roc_auc') AS roc_auc,
        avg(statistic) FILTER (WHERE test = 'class_balance') AS called_late,
        avg(statistic) FILTER (WHERE test = 'population_stability_index' AND subject = 'temperature') AS temperature,
        max(most), max(psi)
@@ -126,14 +127,18 @@ def _worst_findings(store_url: str, window_end: datetime) -> Table:
 
 def _year(store_url: str) -> Table:
     table = Table(
-        *("month", "days with drift", "accuracy", "AUC", "called late", "PSI of temperature", "largest PSI"),
         title=f"{MODEL} through the year: single days against the first four weeks",
-        caption="A PSI above 0.2 is a large move: the season moves the weather, and the weather the model.",
+        caption="Moves as PSI: above 0.2 is large. The season moves the weather, and the weather the model.",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
     )
-    for month, windows, drifted, accuracy, roc_auc, late, temperature, most, psi in _rows(store_url, _BY_MONTH, MODEL):
-        moved = f"{most} {psi:.2f}" if most else ""
-        figures = [_share(accuracy), _figure(roc_auc), _share(late), _bar(temperature), moved]
-        table.add_row(f"{month:%b %Y}", f"{drifted} of {windows}", *figures)
+    for title in ("month", "days", "drift", "degraded", "accuracy", "called late", "temperature", "moved most"):
+        table.add_column(title, no_wrap=True)
+    for month, days, drifted, degraded, *figures in _rows(store_url, _BY_MONTH, MODEL):
+        accuracy, late, temperature, most, psi = figures
+        moved = f"{most} {psi:.1f}" if most else ""
+        shown = [_share(accuracy), _share(late), _bar(temperature), moved]
+        table.add_row(f"{month:%b %Y}", str(days), str(drifted), str(degraded), *shown)
     return table
 
 
@@ -163,10 +168,6 @@ def _rows(url: str, statement: LiteralString, *values: object) -> list[tuple[Any
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _bar(psi: float | None) -> str:

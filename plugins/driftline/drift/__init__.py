@@ -15,6 +15,7 @@ from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, Wa
 from driftline.drift.report import ReportFormat
 from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
 from driftline.drift.share_tests import NewLevelTest, NullShareTest
+from driftline.drift.spread_test import SpreadTest
 from driftline.drift.thresholds import DriftThresholds
 from driftline.drift.verdict import DriftVerdict
 
@@ -35,6 +36,7 @@ __all__ = [
     "NullShareTest",
     "PopulationStabilityIndex",
     "ReportFormat",
+    "SpreadTest",
     "TotalVariation",
     "WassersteinDistance",
     "build_calibration",

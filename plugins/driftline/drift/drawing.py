@@ -12,6 +12,7 @@ from driftline.drift.pairs import CategoricalPair, NumericPair, Pair, cells_of
 from driftline.profiles.binning import Floats
 
 BARS = 24
+LARGEST_RANGE = 1e300
 LEVELS = 12
 WIDTH, HEIGHT, BASE = 520, 150, 118
 
@@ -59,7 +60,7 @@ def _numeric_histogram(pair: NumericPair) -> Histogram:
     sides = [profile for profile in (pair.reference, pair.current) if profile.finite]
     low = min((profile.quantile(0.01) for profile in sides), default=0.0)
     high = max((profile.quantile(0.99) for profile in sides), default=1.0)
-    bars = BARS if np.isfinite(high - low) else 1
+    bars = BARS if high - low < LARGEST_RANGE else 1
     bounds = np.linspace(low, high, bars + 1) if low < high and bars > 1 else np.array([low, high])
     labels = [f"{start:.4g} to {end:.4g}" for start, end in pairwise(bounds)]
     values = [

@@ -116,6 +116,7 @@ TITLES: Mapping[str, str] = {
     "kolmogorov_smirnov": "Kolmogorov-Smirnov distance",
     "cramer_von_mises": "Cramér-von Mises statistic",
     "wasserstein": "Wasserstein distance (reference sd)",
+    "spread": "Change of the spread (log ratio)",
     "population_stability_index": "Population stability index",
     "jensen_shannon": "Jensen-Shannon divergence",
     "hellinger": "Hellinger distance",
@@ -132,6 +133,7 @@ POWER_80 = 0.8416
 _DEVIATION_AT: Mapping[str, float] = {
     "kolmogorov_smirnov": 0.5,
     "wasserstein": 1.0,
+    "spread": math.sqrt(0.5),
     "hellinger": math.sqrt(1 / 8),
     "total_variation": 0.5,
     "chi_square": 0.5,

@@ -16,6 +16,7 @@ EFFECT_LADDERS: Mapping[str, tuple[float, float, float, float]] = MappingProxyTy
         "population_stability_index": (0.1, 0.15, 0.2, 0.5),
         "jensen_shannon": (0.0, 0.1, 0.3, 0.5),
         "wasserstein": (0.1, 0.25, 0.5, 1.0),
+        "spread": (0.1, 0.2, 0.4, 0.7),
         "hellinger": (0.1, 0.15, 0.2, 0.4),
         "total_variation": (0.05, 0.1, 0.2, 0.4),
         "chi_square": (0.05, 0.1, 0.2, 0.4),

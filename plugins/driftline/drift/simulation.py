@@ -26,6 +26,7 @@ from driftline.drift.distances import EMPTY_CELL_ROWS
 from driftline.drift.pairs import LARGEST_LEVELS, NumericPair, group_ends, grouped_levels
 from driftline.drift.rank_tests import widths_of
 from driftline.drift.residuals import Residuals
+from driftline.drift.spread_test import SMALLEST_RATIO, normal_scores
 from driftline.profiles import NumericProfile
 from driftline.profiles.binning import Floats
 
@@ -110,6 +111,7 @@ class SimulatedFeature:
         yield "kolmogorov_smirnov", distances.max(axis=1)
         if self._widths is not None:
             yield "wasserstein", distances[:, :-1] @ self._widths
+        yield "spread", self._spreads(differences)
         groups = np.diff(differences[:, self._group_ends], axis=1, prepend=np.float32(0))
         missing = self.missing_share + self._share_noise(self.missing_share, size, extra)
         expected = np.append(self._group_shares * (1 - self.residuals.missing_share), self.residuals.missing_share)
@@ -171,6 +173,26 @@ class SimulatedFeature:
     def _coarse_shares(self) -> Floats:
         shares: Floats = np.add.reduceat(self.residuals.shares, self.cell_starts)
         return shares
+
+    @cached_property
+    def _score_moments(self) -> Floats:
+        """Per coarse cell the mean of the normal scores and of their squares (2 columns)."""
+        cells = self.feature.counts.sum(axis=0)
+        scores = normal_scores(cells)
+        sums = np.add.reduceat(np.column_stack([scores, scores**2]) * cells[:, None], self.cell_starts)
+        rows = np.add.reduceat(cells, self.cell_starts)[:, None]
+        last = scores[np.append(self.cell_starts[1:], scores.size) - 1]
+        return np.where(rows > 0, sums / np.maximum(rows, 1), np.column_stack([last, last**2]))
+
+    def _spreads(self, differences: Draws) -> Floats:
+        """``|ln|`` of the ratio of spreads, from the differences of the distribution functions."""
+        steps = np.diff(self._score_moments, axis=0).astype(np.float32)
+        mean, square = self._coarse_shares @ self._score_moments
+        first, second = (-differences[:, :-1] @ steps).T
+        variance = square + second - (mean + first) ** 2
+        before = max(float(square - mean**2), SMALLEST_RATIO)
+        ratios: Floats = np.abs(np.log(np.clip(variance / before, SMALLEST_RATIO**2, None))) / 2
+        return ratios
 
     @cached_property
     def _group_ends(self) -> NDArray[np.intp]:

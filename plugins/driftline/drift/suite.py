@@ -15,10 +15,11 @@ from driftline.drift.drift_test import DriftTest
 from driftline.drift.pairs import NumericPair, Pair
 from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, WassersteinDistance
 from driftline.drift.share_tests import NewLevelTest, NullShareTest
+from driftline.drift.spread_test import SpreadTest
 from driftline.drift.thresholds import DriftThresholds
 
-PROBABILITIES_PER_FEATURE = 3
-"""Different p-values that decide on one feature: numeric KS, cells, nulls; categorical cells, nulls, new levels."""
+PROBABILITIES_PER_FEATURE = 4
+"""Different p-values that decide on one feature: numeric KS, cells, spread, nulls; categorical one fewer."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def suites_for(thresholds: DriftThresholds, significance: float) -> Suites:
     hellinger = HellingerDistance(**common)  # type: ignore[arg-type]
     distribution = KolmogorovSmirnovTest(floor=thresholds.kolmogorov_smirnov, **common)  # type: ignore[arg-type]
     distance = WassersteinDistance(floor=thresholds.wasserstein, **common)  # type: ignore[arg-type]
+    spread = SpreadTest(floor=thresholds.spread, **common)  # type: ignore[arg-type]
     squares = CramerVonMises(**common)  # type: ignore[arg-type]
     new_levels = NewLevelTest(floor=thresholds.new_level_share, **common)  # type: ignore[arg-type]
     return Suites(
         numeric=Suite(
-            deciding=(distribution, index, divergence, distance, nulls),
+            deciding=(distribution, index, divergence, distance, spread, nulls),
             supporting=(squares, hellinger, variation, chi_square),
         ),
         categorical=Suite(

@@ -27,6 +27,8 @@ class DriftThresholds:
     """Largest distance of the two distribution functions (0 to 1); a shift of 0.25 standard deviations."""
     wasserstein: float = 0.1
     """Mean distance moved, in standard deviations of the reference."""
+    spread: float = 0.1
+    """Change of the spread, as the absolute logarithm of the ratio (0.1 is about 10 %)."""
     total_variation: float = 0.05
     """Share of a categorical feature's rows that would have to change their level (0 to 1)."""
     null_share: float = 0.02

@@ -10,15 +10,8 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on ``port`` of the loopback interface now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: a port whose old connections are still closing down is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+    """Whether a server could listen on ``port`` of the loopback interface now, and be the one that answers there."""
+    return not _answers("127.0.0.1", port) and not _answers("::1", port) and _can_listen(port)
 
 
 def free_port() -> int:
@@ -44,3 +37,23 @@ def holder(port: int) -> str:
     except psutil.Error:
         pass
     return "another program"
+
+
+def _answers(address: str, port: int) -> bool:
+    """A program that listens on all interfaces does not always keep others from listening on one of them."""
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _can_listen(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose old connections are still closing down is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

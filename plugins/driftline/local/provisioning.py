@@ -121,12 +121,15 @@ def _grant_connect(connection: psycopg.Connection, database: str, role: str) -> 
 
 
 def _urls(connection: psycopg.Connection, secrets: SecretFile) -> Urls:
+    mode = connection.info.get_parameters().get("sslmode")
+    encryption = f"?sslmode={mode}" if mode else ""
+
     def url(role: str, database: str) -> str:
         password = secrets.get(f"postgres:{role}")
         host = connection.info.host
         # An IPv6 address stands in brackets.
         shown = f"[{host}]" if ":" in host else host
-        return f"postgresql://{role}:{password}@{shown}:{connection.info.port}/{database}"
+        return f"postgresql://{role}:{password}@{shown}:{connection.info.port}/{database}{encryption}"
 
     return Urls(
         airflow=url(AIRFLOW, AIRFLOW),

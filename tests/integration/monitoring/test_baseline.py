@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Table, func, select
+from sqlalchemy import Engine, Table, func, select, text
 
 from driftline.errors import NoBaseline, SourceError
 from driftline.monitoring import baseline as baseline_module
@@ -18,6 +18,7 @@ from driftline.profiles import CategoricalBinning, NumericBinning
 from driftline.profiles.roles import Role
 from driftline.store.baselines import active_baseline, reference_profiles
 from driftline.store.engine import store_transaction
+from driftline.store.slices import ensure_profile_partitions
 from driftline.store.tables import baseline_binnings, baseline_profiles, baselines, binnings, profiles, slices
 from driftline.windows import Window
 from tests.integration.shop_log import END, ROWS_PER_HOUR, START, ShopLog
@@ -67,14 +68,18 @@ def test_many_that_need_it_at_once_build_one(brief: Brief, store_engine: Engine)
     assert rows_in(store_engine, baselines) == {"baselines": 1}
 
 
-def test_many_models_are_built_at_once_over_months_that_have_no_partition_yet(
+def test_many_models_are_built_at_once_over_a_month_that_has_no_partition_yet(
     brief: Brief, shop: ShopLog, store_engine: Engine
 ) -> None:
-    shop.execute("UPDATE {schema}.predictions SET predicted_at = predicted_at - interval '2000 days 15 hours'")
-    monitors = [brief(model=f"fraud-{n}", baseline={"first": "13d"}, labels=None) for n in range(3)]
+    """From 29 August 2020: August's partition is there, September's is not."""
+    shop.execute("UPDATE {schema}.predictions SET predicted_at = predicted_at - interval '2011 days'")
+    with store_engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS driftline.profiles_2020_09"))
+        ensure_profile_partitions(connection, [START - timedelta(days=2011)])
+    monitors = [brief(model=f"fraud-{n}", baseline={"first": "6d"}, labels=None) for n in range(3)]
     with ThreadPoolExecutor(3) as pool:
         built = list(pool.map(build_baseline, monitors))
-    assert {baseline.rows for baseline in built} == {13 * 24 * ROWS_PER_HOUR}
+    assert {baseline.rows for baseline in built} == {6 * 24 * ROWS_PER_HOUR}
 
 
 def test_a_build_that_breaks_off_leaves_nothing_behind(
