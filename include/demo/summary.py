@@ -22,7 +22,7 @@ from include.demo.stack import Stack
 
 MODEL = "flight_delay"
 SHOWN_FINDINGS = 6
-LONGEST_BAR = 12
+LONGEST_BAR = 6
 
 _DECISION: LiteralString = "SELECT verdict, reason FROM driftline.decisions WHERE model = %s AND window_end = %s"
 _WORST: LiteralString = """
@@ -132,7 +132,7 @@ def _year(store_url: str) -> Table:
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
-    for title in ("month", "days", "drift", "degraded", "accuracy", "called late", "temperature", "moved most"):
+    for title in ("month", "days", "drift", "worse", "accuracy", "late", "temperature", "moved most"):
         table.add_column(title, no_wrap=True)
     for month, days, drifted, degraded, *figures in _rows(store_url, _BY_MONTH, MODEL):
         accuracy, late, temperature, most, psi = figures

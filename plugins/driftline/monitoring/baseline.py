@@ -115,7 +115,7 @@ def _build(monitor: Monitor, connection: Connection) -> StoredBaseline:
     merged = _over_versions(window_profiles(connection, baseline, period))
     write_baseline_profiles(connection, baseline, merged)
     counted = merged[""][Role.PREDICTION].rows
-    activate_baseline(connection, baseline, counted, calibrate(monitor, connection, baseline))
+    activate_baseline(connection, baseline, counted, calibrate(monitor, connection, baseline, merged))
     built = active_baseline(connection, monitor.model)
     assert built is not None
     return built

@@ -1,35 +1,81 @@
-"""What the drift check learns on the baseline's hours: kept with the baseline, as JSON, by segment."""
+"""What the checks learn on the baseline's hours: kept with the baseline, as JSON, by check and segment."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from driftline.findings import Check
+from driftline.monitoring.check_performance import measured_performance
+from driftline.monitoring.check_predictions import measured_predictions
 from driftline.monitoring.monitor import Monitor, segment_names
+from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
+from driftline.spread import WindowSpread
 from driftline.store.baselines import StoredBaseline
 from driftline.store.slices import hourly_profiles
+from driftline.windows import Window
+
+Hours = Mapping[datetime, Mapping[str, Profile]]
 
 
-def calibrate(monitor: Monitor, connection: Connection, baseline: StoredBaseline) -> dict[str, Any]:
-    """How much windows of the model's own length differ on the baseline, for the whole and for each segment."""
+def calibrate(
+    monitor: Monitor,
+    connection: Connection,
+    baseline: StoredBaseline,
+    reference: Mapping[str, Mapping[str, Profile]],
+) -> dict[str, Any]:
+    """How much windows of the model's own length differ on the baseline, for the whole and for each segment.
+
+    Parameters
+    ----------
+    reference:
+        The period's profiles by segment and subject.
+    """
+    learned: dict[str, Any] = {check.value: {} for check in (Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)}
+    for segment in ("", *segment_names(monitor)):
+        hours = hourly_profiles(connection, baseline, baseline.period, segment)
+        windows = list(_windows(hours, baseline.period, monitor.config.schedule.lookback))
+        whole = reference.get(segment, {})
+        learned[Check.DRIFT][segment] = _drift(monitor, baseline, hours, segment)
+        performance = WindowSpread.of([measured_performance(subjects) for subjects in windows])
+        learned[Check.PERFORMANCE][segment] = performance.to_json()
+        predictions = WindowSpread.of([measured_predictions(monitor, whole, subjects) for subjects in windows])
+        learned[Check.PREDICTIONS][segment] = predictions.to_json()
+    return learned
+
+
+def drift_budget(monitor: Monitor, segment: str) -> float:
+    """The window's false-alarm budget for drift: half of it for the whole, the other half shared by the segments."""
+    rate, segments = monitor.config.checks.drift.false_alarm_rate, len(segment_names(monitor))
+    if not segments:
+        return rate
+    return rate / 2 if segment == "" else rate / (2 * segments)
+
+
+def _drift(monitor: Monitor, baseline: StoredBaseline, hours: Hours, segment: str) -> dict[str, Any]:
     from driftline.drift import build_calibration
 
-    hours = monitor.config.schedule.lookback // timedelta(hours=1)
     features = set(baseline.subjects(Role.FEATURE))
-    learned: dict[str, Any] = {}
-    for segment in ("", *segment_names(monitor)):
-        slices = [
-            (start, {subject: profile for subject, profile in subjects.items() if subject in features})
-            for start, subjects in hourly_profiles(connection, baseline, baseline.period, segment).items()
-        ]
-        learned[segment] = build_calibration(slices, hours, share_of_budget(monitor)).to_json()
-    return {Check.DRIFT.value: learned}
+    slices = [
+        (start, {subject: profile for subject, profile in subjects.items() if subject in features})
+        for start, subjects in hours.items()
+    ]
+    window_hours = monitor.config.schedule.lookback // timedelta(hours=1)
+    return build_calibration(slices, window_hours, drift_budget(monitor, segment)).to_json()
 
 
-def share_of_budget(monitor: Monitor) -> float:
-    """The window's false-alarm budget, shared alike by the whole and the segments: each is looked at."""
-    return monitor.config.checks.drift.false_alarm_rate / (1 + len(segment_names(monitor)))
+def _windows(hours: Hours, period: Window, length: timedelta) -> Sequence[dict[str, Profile]]:
+    """The profiles of the period's windows, one after the other."""
+    windows: list[dict[str, Profile]] = []
+    for number in range(period.length // length):
+        window = Window(period.start + number * length, period.start + (number + 1) * length)
+        merged: dict[str, Any] = {}
+        for start in window.slices:
+            for subject, profile in hours.get(start, {}).items():
+                merged[subject] = merged[subject].merged(profile) if subject in merged else profile
+        windows.append(merged)
+    return windows

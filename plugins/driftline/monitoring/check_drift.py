@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from driftline.config import Feature
 from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, ReportFormat, findings_of
 from driftline.findings import Check, Comparison, Finding, Status
-from driftline.monitoring.calibration import share_of_budget
+from driftline.monitoring.calibration import drift_budget
 from driftline.monitoring.checks import Evidence, Result, nothing_to_check, vanished_features
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.profile import Profile
@@ -41,7 +41,7 @@ def _detector(monitor: Monitor, evidence: Evidence, segment: str) -> DriftDetect
         kolmogorov_smirnov=configured.kolmogorov_smirnov,
         null_share=configured.null_share,
         new_level_share=configured.new_level_share,
-        false_alarm_rate=share_of_budget(monitor),
+        false_alarm_rate=drift_budget(monitor, segment),
         minimum_rows=configured.minimum_rows,
     )
     learned = evidence.baseline.calibration.get(Check.DRIFT.value, {}).get(segment)

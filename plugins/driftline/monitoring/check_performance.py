@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from driftline.findings import Check
-from driftline.monitoring.checks import Evidence, Result, nothing_to_check
+from driftline.monitoring.checks import Evidence, Result, learned_spread, nothing_to_check
 from driftline.monitoring.monitor import Monitor
-from driftline.performance import PerformanceThresholds, performance_findings
+from driftline.performance import PerformanceThresholds, outcome_metrics, performance_findings
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
@@ -25,6 +27,7 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
         minimum_labels=configured.minimum_labels,
         minimum_coverage=configured.minimum_coverage,
         confidence=configured.confidence,
+        calls=len(evidence.current),
     )
     is_mature = evidence.now >= evidence.record.window.end + labels.expected_delay
     findings = [
@@ -39,9 +42,18 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
             is_mature=is_mature,
             version=version,
             segment=segment,
+            spread=learned_spread(evidence, Check.PERFORMANCE, segment),
         )
     ]
     return Result(findings)
+
+
+def measured_performance(subjects: Mapping[str, Profile]) -> dict[str, float]:
+    """The metrics of a window's profiles that are defined, by name: what the baseline's spread is learned from."""
+    outcome = _outcome(subjects.get(Role.OUTCOME))
+    if outcome is None:
+        return {}
+    return {name: metric.value for name, metric in outcome_metrics(outcome).items() if metric.value is not None}
 
 
 def _outcome(profile: Profile | None) -> BinaryOutcomeProfile | RegressionOutcomeProfile | None:

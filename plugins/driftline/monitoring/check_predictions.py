@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from driftline.config import Task
-from driftline.findings import Check
-from driftline.monitoring.checks import Evidence, Result, nothing_to_check
+from driftline.findings import Check, Status
+from driftline.monitoring.checks import Evidence, Result, learned_spread, nothing_to_check
 from driftline.monitoring.monitor import Monitor, positive_levels
 from driftline.predictions import PredictionTask, PredictionThresholds, prediction_findings
 from driftline.profiles.categorical import CategoricalProfile
@@ -17,29 +17,57 @@ from driftline.profiles.roles import Role
 def check_predictions(monitor: Monitor, evidence: Evidence) -> Result:
     if not evidence.current:
         return nothing_to_check(Check.PREDICTIONS, "The window has no predictions.")
-    configured = monitor.config.checks.predictions
-    thresholds = PredictionThresholds(
-        false_alarm_rate=configured.false_alarm_rate / len(evidence.current),
-        minimum_rows=configured.minimum_rows,
-        class_balance_shift=configured.class_balance_shift,
-        lowest=configured.lowest,
-        highest=configured.highest,
-    )
-    is_regression = monitor.config.task is Task.REGRESSION
+    thresholds = _thresholds(monitor, shared_by=len(evidence.current))
     findings = [
         finding
         for (version, segment), subjects in sorted(evidence.current.items())
         for finding in prediction_findings(
             _outputs(evidence.reference.get(segment, {})),
             _outputs(subjects),
-            task=PredictionTask.REGRESSION if is_regression else PredictionTask.BINARY_CLASSIFICATION,
-            positive_level=_positive_level(monitor, evidence),
+            task=_task(monitor),
+            positive_level=_positive_level(monitor, evidence.reference.get("", {})),
             thresholds=thresholds,
             version=version,
             segment=segment,
+            spread=learned_spread(evidence, Check.PREDICTIONS, segment),
         )
     ]
     return Result(findings)
+
+
+def measured_predictions(
+    monitor: Monitor, reference: Mapping[str, Profile], subjects: Mapping[str, Profile]
+) -> dict[str, float]:
+    """What the tests see on a window, by ``subject/test``: what the baseline's spread is learned from."""
+    findings = prediction_findings(
+        _outputs(reference),
+        _outputs(subjects),
+        task=_task(monitor),
+        positive_level=_positive_level(monitor, reference),
+        thresholds=_thresholds(monitor, shared_by=1),
+        version="",
+    )
+    return {
+        f"{finding.subject}/{finding.test}": finding.details["seen"]
+        for finding in findings
+        if finding.status is not Status.NOT_EVALUATED and isinstance(finding.details.get("seen"), float)
+    }
+
+
+def _thresholds(monitor: Monitor, shared_by: int) -> PredictionThresholds:
+    configured = monitor.config.checks.predictions
+    return PredictionThresholds(
+        false_alarm_rate=configured.false_alarm_rate / shared_by,
+        minimum_rows=configured.minimum_rows,
+        class_balance_shift=configured.class_balance_shift,
+        lowest=configured.lowest,
+        highest=configured.highest,
+    )
+
+
+def _task(monitor: Monitor) -> PredictionTask:
+    is_regression = monitor.config.task is Task.REGRESSION
+    return PredictionTask.REGRESSION if is_regression else PredictionTask.BINARY_CLASSIFICATION
 
 
 def _outputs(subjects: Mapping[str, Profile]) -> dict[str, Profile]:
@@ -47,9 +75,9 @@ def _outputs(subjects: Mapping[str, Profile]) -> dict[str, Profile]:
     return {role.value: subjects[role] for role in roles if role in subjects}
 
 
-def _positive_level(monitor: Monitor, evidence: Evidence) -> str | None:
+def _positive_level(monitor: Monitor, reference: Mapping[str, Profile]) -> str | None:
     """The spelling of the positive class that the baseline has."""
-    prediction = evidence.reference.get("", {}).get(Role.PREDICTION)
+    prediction = reference.get(Role.PREDICTION)
     if not isinstance(prediction, CategoricalProfile):
         return None
     spellings = positive_levels(monitor)

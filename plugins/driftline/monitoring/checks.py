@@ -13,6 +13,7 @@ from driftline.monitoring.monitor import Monitor
 from driftline.profiles.binning import Binning, NumericBinning
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
+from driftline.spread import WindowSpread
 from driftline.store.baselines import StoredBaseline, reference_profiles, stored_baseline
 from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
@@ -152,6 +153,12 @@ def _kind(binning: Binning) -> FeatureKind:
 def check_test(check: Check) -> str:
     """The test of a finding that is about a check as a whole."""
     return f"{check.value}_check"
+
+
+def learned_spread(evidence: Evidence, check: Check, segment: str) -> WindowSpread | None:
+    """How much the baseline's own windows differ, as far as ``check`` has learned it."""
+    learned = evidence.baseline.calibration.get(check.value, {}).get(segment)
+    return None if learned is None else WindowSpread.from_json(learned)
 
 
 def nothing_to_check(check: Check, reason: str) -> Result:

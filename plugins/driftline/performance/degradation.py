@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from driftline.errors import InputError
@@ -15,6 +15,7 @@ from driftline.performance.measure import labeled_rows, outcome_metrics, usual_m
 from driftline.performance.metric import Metric, OutcomeProfile
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.wording import description, recommendation, title
+from driftline.spread import WindowSpread
 
 
 def performance_findings(
@@ -27,6 +28,7 @@ def performance_findings(
     version: str,
     segment: str = "",
     comparison: Comparison = Comparison.BASELINE,
+    spread: WindowSpread | None = None,
 ) -> list[Finding]:
     """Whether each metric is worse than the reference by more than is allowed, beyond doubt.
 
@@ -47,6 +49,9 @@ def performance_findings(
         Whom the findings are about; ``""`` is the whole.
     comparison : Comparison
         What ``reference`` is.
+    spread : WindowSpread or None
+        How much the reference's own windows differ, by metric: the interval of the drop is at least as wide. Without
+        one, the window's rows are taken to be independent.
 
     Returns
     -------
@@ -83,7 +88,7 @@ def performance_findings(
         current_size=labeled,
         maturity=_maturity(labeled, predictions, thresholds.minimum_coverage, is_mature),
     )
-    return [*_degradations(reference, current, thresholds, place), *labels]
+    return [*_degradations(reference, current, thresholds, place, spread or WindowSpread(0, {})), *labels]
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ def _degradations(
     current: OutcomeProfile | None,
     thresholds: PerformanceThresholds,
     place: _Place,
+    spread: WindowSpread,
 ) -> list[Finding]:
     profile = current if current is not None else reference
     if profile is None:
@@ -134,7 +140,7 @@ def _degradations(
     refusal = _too_few_labels(reference, place, thresholds.minimum_labels)
     if refusal or reference is None or current is None:
         return [_not_evaluated(name, refusal, shown.get(name), place) for name in names]
-    shared_confidence = 1 - (1 - thresholds.confidence) / max(len(names), 1)
+    shared_confidence = 1 - (1 - thresholds.confidence) / (max(len(names), 1) * thresholds.calls)
     before = outcome_metrics(reference, shared_confidence)
     now = outcome_metrics(current, shared_confidence)
     found = []
@@ -143,9 +149,18 @@ def _degradations(
         if reason:
             found.append(_not_evaluated(name, reason, shown.get(name), place))
         else:
-            drop = drop_between(before[name], now[name], thresholds.drop_allowed(name))
+            widened = _widened(now[name], spread.margin(name, shared_confidence))
+            drop = drop_between(before[name], widened, thresholds.drop_allowed(name))
             found.append(_evaluated(before[name], shown[name], drop, place))
     return found
+
+
+def _widened(metric: Metric, margin: float) -> Metric:
+    """The metric with an interval that reaches at least ``margin`` to each side."""
+    if metric.value is None or metric.interval_low is None or metric.interval_high is None:
+        return metric
+    low, high = min(metric.interval_low, metric.value - margin), max(metric.interval_high, metric.value + margin)
+    return replace(metric, interval_low=max(low, 0.0) if metric.interval_low >= 0 else low, interval_high=high)
 
 
 def _too_few_labels(reference: OutcomeProfile | None, place: _Place, minimum: int) -> str:

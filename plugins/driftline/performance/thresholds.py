@@ -28,6 +28,8 @@ class PerformanceThresholds:
         With a smaller share of the predictions labeled the verdict is provisional, whatever the window's age.
     confidence:
         Of the shown intervals, and of the verdicts of one window together: the metrics share the chance of error.
+    calls:
+        How many calls (versions and segments of a window) share that chance.
     """
 
     metrics: tuple[str, ...] | None = None
@@ -36,6 +38,7 @@ class PerformanceThresholds:
     minimum_labels: int = 200
     minimum_coverage: float = 0.5
     confidence: float = 0.95
+    calls: int = 1
 
     def __post_init__(self) -> None:
         unknown = sorted({*(self.metrics or ()), *self.maximum_drops} - METRIC_KINDS.keys())
@@ -47,6 +50,7 @@ class PerformanceThresholds:
             _require(0 <= drop <= 1, name, drop, "a share from 0 to 1, for example 0.02")
         _require(self.minimum_labels >= 2, "minimum_labels", self.minimum_labels, "at least 2")
         _require(0 <= self.minimum_coverage <= 1, "minimum_coverage", self.minimum_coverage, "a share from 0 to 1")
+        _require(self.calls >= 1, "calls", self.calls, "at least 1")
         _require(0 < self.confidence < 1, "confidence", self.confidence, "above 0 and below 1, for example 0.95")
 
     def drop_allowed(self, metric: str) -> float:

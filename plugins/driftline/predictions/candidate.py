@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.predictions.evidence import ShareChange
+from driftline.spread import WindowSpread
 
 Ladder = tuple[tuple[float, Severity], ...]
 
@@ -69,17 +70,27 @@ def judge(
     version: str,
     segment: str,
     comparison: Comparison,
+    spread: WindowSpread,
 ) -> list[Finding]:
     """One finding per candidate; detected where the change is both beyond chance and large enough to matter.
 
-    Beyond chance: p at most ``false_alarm_rate`` divided by the number of tests run (Bonferroni).
+    Beyond chance: p at most ``false_alarm_rate`` divided by the number of tests run (Bonferroni); p is at least the
+    chance that one of the baseline's own windows lies so far off.
     """
+    candidates = [_beyond_usual(candidate, spread) for candidate in candidates]
     tests = sum(candidate.is_tested for candidate in candidates)
     significance = false_alarm_rate / max(tests, 1)
     return [
         _finding(candidate, significance, version=version, segment=segment, comparison=comparison)
         for candidate in candidates
     ]
+
+
+def _beyond_usual(candidate: Candidate, spread: WindowSpread) -> Candidate:
+    if not candidate.is_tested or not isinstance(candidate.seen, float) or not isinstance(candidate.expected, float):
+        return candidate
+    usual = spread.p_value(f"{candidate.subject}/{candidate.test}", candidate.seen - candidate.expected)
+    return candidate if usual <= (candidate.p_value or 0.0) else replace(candidate, p_value=usual)
 
 
 def _finding(

@@ -17,6 +17,7 @@ from driftline.predictions.subjects import Pair, pair_of, too_few
 from driftline.predictions.task import PredictionTask
 from driftline.predictions.thresholds import PredictionThresholds
 from driftline.profiles import CategoricalProfile, NumericProfile, Profile
+from driftline.spread import WindowSpread
 
 NUMBER_TESTS = ("constant_output", "regression_range", "outliers", "null_share")
 
@@ -36,6 +37,7 @@ def prediction_findings(
     version: str,
     segment: str = "",
     comparison: Comparison = Comparison.BASELINE,
+    spread: WindowSpread | None = None,
 ) -> list[Finding]:
     """Whether the outputs look as they did on the baseline.
 
@@ -58,6 +60,9 @@ def prediction_findings(
         Whom the findings are about; ``""`` is the whole.
     comparison : Comparison
         What ``reference`` is.
+    spread : WindowSpread or None
+        How much the reference's own windows differ, by ``subject/test``; without one, the window's rows are taken to be
+        independent.
 
     Returns
     -------
@@ -78,6 +83,7 @@ def prediction_findings(
         version=version,
         segment=segment,
         comparison=comparison,
+        spread=spread or WindowSpread(0, {}),
     )
 
 

@@ -30,11 +30,13 @@ Command = Callable[..., Ran]
 
 @pytest.fixture
 def models(shop: ShopLog, tmp_path: Path) -> Path:
-    """A folder with the file of the model `fraud`."""
+    """A folder with the files of the model `whole`, which has every check, and `fraud`, which has the quick ones."""
     folder = tmp_path / "models"
     folder.mkdir()
     short = {"baseline": {"first": "2d"}, "segments": [], "schedule": {"lookback": "6h"}}
-    (folder / "fraud.yaml").write_text(yaml.safe_dump(shop.description(**short)), encoding="utf-8")
+    for model, has_quality in (("fraud", False), ("whole", True)):
+        description = shop.description(model=model, checks={"quality": {"enabled": has_quality}}, **short)
+        (folder / f"{model}.yaml").write_text(yaml.safe_dump(description), encoding="utf-8")
     return folder
 
 

@@ -55,10 +55,10 @@ def test_json_is_valid_and_holds_every_finding(driftline: Command, shop: ShopLog
         "WHERE predicted_at >= %s - interval '3 hours'",
         END,
     )
-    ran = driftline("check", "fraud", "--window-end", ENDS, "--json")
+    ran = driftline("check", "whole", "--window-end", ENDS, "--json")
     assert ran.code == 1
     told = json.loads(ran.out, parse_constant=_refuse)
-    assert told["model"] == "fraud"
+    assert told["model"] == "whole"
     assert (told["window_start"], told["window_end"]) == ("2026-03-15T18:00:00+00:00", "2026-03-16T00:00:00+00:00")
     assert told["predictions"] == told["labeled"] == 6 * ROWS_PER_HOUR
     assert (told["verdict"], told["is_suppressed"], told["failed_checks"]) == ("alert", True, [])
@@ -104,7 +104,7 @@ def test_many_windows_are_checked_in_order(driftline: Command, store_engine: Eng
 
 def test_without_a_window_the_last_closed_one_is_checked(driftline: Command, store_engine: Engine) -> None:
     """The log ends long ago: its last window is silent, which is the loudest finding there is."""
-    ran = driftline("check", "fraud")
+    ran = driftline("check", "whole")
     assert ran.code == 1
     assert "Decision: alert. Quality: rows (critical)" in ran.out
     assert (count(store_engine, incidents), count(store_engine, alert_outbox)) == (1, 1)
@@ -134,7 +134,7 @@ def test_windows_that_make_no_sense_are_refused_with_2(driftline: Command, argum
 def test_an_unknown_model_is_refused_and_the_known_ones_named(driftline: Command) -> None:
     ran = driftline("check", "x'; DROP TABLE windows; --")
     assert ran.code == 2
-    assert 'no valid file describes the model "x\'; DROP TABLE windows; --". There are: fraud.' in ran.err
+    assert 'no valid file describes the model "x\'; DROP TABLE windows; --". There are: fraud, whole.' in ran.err
 
 
 def test_a_fault_in_another_models_file_does_not_stop_this_one(driftline: Command, models: Path) -> None:

@@ -21,7 +21,7 @@ def write(folder: Path, name: str, content: dict[str, Any]) -> None:
 
 def test_valid_files_that_fit_the_database_exit_with_0(driftline: Command) -> None:
     ran = driftline("models", "validate")
-    assert (ran.code, ran.out, ran.err) == (0, "fraud: valid\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "fraud: valid\nwhole: valid\n", "")
 
 
 def test_every_fault_of_every_file_is_told_by_file_and_key(driftline: Command, models: Path, shop: ShopLog) -> None:

@@ -25,6 +25,8 @@ from tests.integration.shop_log import END, ROWS_PER_HOUR, ShopLog
 HOUR = timedelta(hours=1)
 WINDOW = Window(END - 6 * HOUR, END)
 ALIVE = Context(run_id="test", now=END + HOUR)
+QUICK = {"quality": {"enabled": False}}
+"""Without Great Expectations, where a test is not about it."""
 
 Brief = Callable[..., Monitor]
 
@@ -87,7 +89,7 @@ def test_an_empty_window_is_critical_and_everything_else_is_not_evaluated(brief:
 
 def test_too_few_rows_are_not_evaluated_and_the_decision_says_so(brief: Brief, shop: ShopLog) -> None:
     shop.execute("DELETE FROM {schema}.predictions WHERE predicted_at >= %s AND prediction_id %% 10 > 0", WINDOW.start)
-    run = run_window(brief(), WINDOW, ALIVE)
+    run = run_window(brief(checks=QUICK), WINDOW, ALIVE)
     assert run.failures == ()
     assert statuses(about(run, check=Check.DRIFT)) == {Status.NOT_EVALUATED}
     assert {finding.reason for finding in about(run, check=Check.DRIFT)} == {
@@ -182,10 +184,10 @@ def test_a_segment_whose_column_is_missing_is_told(brief: Brief) -> None:
 
 
 def test_a_column_that_turns_to_text_is_told(brief: Brief, shop: ShopLog) -> None:
-    monitor = brief()
+    monitor = brief(checks=QUICK)
     run_window(monitor, Window(WINDOW.start - 6 * HOUR, WINDOW.start), ALIVE)
     shop.execute("ALTER TABLE {schema}.predictions ALTER amount TYPE text USING 'a lot'")
-    run = run_window(brief(), WINDOW, ALIVE)
+    run = run_window(brief(checks=QUICK), WINDOW, ALIVE)
     assert run.failures == ()
     nulls = only(run, check=Check.DRIFT, subject="amount", test="null_share")
     assert (nulls.status, nulls.statistic) == (Status.DETECTED, 1.0)
@@ -206,7 +208,7 @@ def test_an_id_logged_twice_counts_once_and_is_told(brief: Brief, shop: ShopLog)
 
 
 def test_labels_without_a_prediction_change_nothing(brief: Brief, shop: ShopLog) -> None:
-    monitor = brief()
+    monitor = brief(checks=QUICK)
     before = run_window(monitor, WINDOW, ALIVE)
     shop.execute("INSERT INTO {schema}.labels SELECT n + 90000000, true, now() FROM generate_series(1, 500) AS n")
     after = run_window(monitor, WINDOW, ALIVE)
@@ -216,7 +218,7 @@ def test_labels_without_a_prediction_change_nothing(brief: Brief, shop: ShopLog)
 
 def test_a_log_without_any_label_is_not_evaluated(brief: Brief, shop: ShopLog) -> None:
     shop.execute("TRUNCATE {schema}.labels")
-    run = run_window(brief(), WINDOW, ALIVE)
+    run = run_window(brief(checks=QUICK), WINDOW, ALIVE)
     assert run.failures == ()
     found = about(run, check=Check.PERFORMANCE)
     assert Status.OK not in statuses(found)
@@ -251,7 +253,7 @@ def test_names_and_segments_may_be_anything(brief: Brief, shop: ShopLog) -> None
     monitor = brief(
         features=[{"name": "<i>amount</i> %s 🛒", "kind": "numeric", "column": "amount"}],
         segments=[{"column": column, "values": [level]}],
-        checks={"drift": {"minimum_rows": 20}},
+        checks={**QUICK, "drift": {"minimum_rows": 20}},
     )
     run = run_window(monitor, WINDOW, ALIVE)
     assert run.failures == ()
@@ -267,7 +269,7 @@ def test_names_and_segments_may_be_anything(brief: Brief, shop: ShopLog) -> None
 
 def test_a_prediction_in_the_future_waits_for_its_window(brief: Brief, shop: ShopLog) -> None:
     shop.predict(datetime.now(UTC) + timedelta(days=300))
-    run = run_window(brief(), WINDOW, ALIVE)
+    run = run_window(brief(checks=QUICK), WINDOW, ALIVE)
     assert run.failures == ()
     assert run.record.rows == 6 * ROWS_PER_HOUR
 
@@ -285,6 +287,7 @@ def test_a_regression_of_infinite_and_missing_predictions_is_told(brief: Brief, 
     del mapping["score"]
     run = run_window(
         brief(
+            checks=QUICK,
             task="regression",
             positive_label=None,
             predictions=mapping,

@@ -244,7 +244,7 @@ def test_deciding_twice_about_a_check_that_did_not_complete_is_the_same(brief: B
 
 
 def test_findings_of_a_check_that_was_switched_off_no_longer_count(brief: Brief) -> None:
-    monitor = brief(checks={"drift": {"enabled": False}})
+    monitor = brief(checks={"drift": {"enabled": False}, "quality": {"enabled": False}})
     with store_transaction(monitor.store) as connection:
         replace_findings(connection, "fraud", WINDOW, Check.DRIFT, [LOUDER])
     run = run_window(monitor, WINDOW, LIVE)
