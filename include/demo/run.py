@@ -79,6 +79,7 @@ def up(stack: Stack, console: Console) -> None:
         _prepare_log(stack, urls, progress)
         with progress.step("Driftline's tables"):
             stack.driftline(airflow, "migrate")
+            _register_versions(stack, urls)
         with progress.step(f"Baseline of {MODEL}"):
             _ensure_baselines(stack, airflow, urls, [MODEL])
         end = _last_closed_window(datetime.now(UTC))
@@ -177,6 +178,12 @@ def _start_receiver(stack: Stack) -> None:
         stack.forget_receiver_port()
         receiver = stack.receiver()
     receiver.start()
+
+
+def _register_versions(stack: Stack, urls: Urls) -> None:
+    from include.demo.registry import register_versions
+
+    register_versions(urls, stack.models_folder)
 
 
 def _prepare_log(stack: Stack, urls: Urls, progress: Progress) -> None:
