@@ -17,7 +17,7 @@ from driftline.store.engine import create_store_engine, store_transaction
 from driftline.store.migrate import migrate
 from driftline.store.tables import metadata
 
-# How long an example takes says something of the machine, nothing of the code; and CI tries the same examples each time.
+# How long an example takes tells of the machine, not of the code; and CI tries the same examples each time.
 hypothesis.settings.register_profile(
     "driftline",
     deadline=None,
