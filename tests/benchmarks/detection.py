@@ -7,6 +7,7 @@ drifted.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter as Tally
@@ -22,6 +23,9 @@ from tests.benchmarks.drift_rules import RULES, Rules, drifted
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "detection.md"
+Tables = dict[str, tuple[dict[str, Tally[str]], int]]
+"""By data kind: per change the windows in which each rule finds it, and the windows."""
+
 NEW_LEVEL = 99
 SIZE = 10_000
 
@@ -96,36 +100,52 @@ def main() -> None:
     parser.add_argument("--baselines", type=int, default=4)
     parser.add_argument("--windows", type=int, default=15)
     parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal"])
+    parser.add_argument("--keep", action="store_true", help="keep the figures of earlier runs for other kinds")
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
     started = time.monotonic()
-    tables: dict[str, dict[str, Tally[str]]] = {}
+    tables = _known(arguments.output) if arguments.keep else {}
     for kind in arguments.kinds:
-        tables[kind] = {change: Tally() for change in CHANGES}
+        found: dict[str, Tally[str]] = {change: Tally() for change in CHANGES}
         for seed in range(arguments.baselines):
             for change, tally in detections_of(kind, seed, arguments.windows).items():
-                tables[kind][change] += tally
-            _write(arguments.output, tables, (seed + 1) * arguments.windows, time.monotonic() - started)
+                found[change] += tally
+            tables[kind] = found, (seed + 1) * arguments.windows
+            _write(arguments.output, tables)
             sys.stdout.write(f"{kind} baseline {seed + 1}/{arguments.baselines}\n")
             sys.stdout.flush()
-    _write(arguments.output, tables, arguments.baselines * arguments.windows, time.monotonic() - started)
+    sys.stdout.write(f"{time.monotonic() - started:.0f} s\n")
 
 
-def _write(path: Path, tables: dict[str, dict[str, Tally[str]]], windows: int, seconds: float) -> None:
+def _write(path: Path, tables: Tables) -> None:
     lines = [
         "# Detection: changed windows in which the changed feature is called drifted",
         "",
-        f"Made by `python tests/benchmarks/detection.py` in {seconds:.0f} s; the data are those of false_alarms.md,",
-        f"{SIZE:,} rows per window, {windows} windows per line; in brackets the 95 % Wilson interval. A rule that",
-        "alarms on everything finds everything: read this beside its false alarms. By default Driftline calls no shift",
-        "below 0.1 sd (Wasserstein), however certain, a drift.",
+        f"Made by `python tests/benchmarks/detection.py`; data as in false_alarms.md, {SIZE:,} rows per window;",
+        "in brackets the 95 % Wilson interval. A rule that alarms on everything finds everything: read this beside its",
+        "false alarms. By default Driftline calls no shift below 0.1 sd (Wasserstein), however certain, a drift.",
     ]
-    for kind, table in tables.items():
-        lines += ["", f"## {kind}", "", "| change | " + " | ".join(RULES) + " |", "|---|" + "---:|" * len(RULES)]
+    for kind, (table, windows) in tables.items():
+        lines += ["", f"## {kind} ({windows} windows per line)", ""]
+        lines += ["| change | " + " | ".join(RULES) + " |", "|---|" + "---:|" * len(RULES)]
         for change, tally in table.items():
             lines.append(f"| {change} | " + " | ".join(share_in_words(tally[rule], windows) for rule in RULES) + " |")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    figures = {
+        kind: [{change: dict(tally) for change, tally in table.items()}, count]
+        for kind, (table, count) in tables.items()
+    }
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+def _known(path: Path) -> Tables:
+    figures = path.with_suffix(".json")
+    entries = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else {}
+    return {
+        kind: ({change: Tally(tally) for change, tally in table.items()}, windows)
+        for kind, (table, windows) in entries.items()
+    }
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ WindowEnd = Annotated[
 ]
 First = Annotated[str | None, typer.Option("--from", help="First window end of many.")]
 Last = Annotated[str | None, typer.Option("--to", help="Last window end of many.")]
+Alerting = Annotated[
+    bool, typer.Option("--alert", help="Open incidents and leave the alert for the monitor's DAG to send.")
+]
 Cron = Annotated[str | None, typer.Option("--every", help="Cron of the many window ends. Default: the model's own.")]
 
 
@@ -34,17 +37,18 @@ def check(  # noqa: PLR0917 - typer's options
     first: First = None,
     last: Last = None,
     every: Cron = None,
+    alert: Alerting = False,
     as_json: AsJson = False,
     models: Models = DEFAULT_MODELS,
 ) -> None:
     """Check a window as the monitor's DAG does, write its findings, and print the report.
 
-    Alerts of a window that is not historical are left in the outbox for the DAG to send.
+    Nobody is told, unless --alert asks for it: a look at a terminal pages no one.
     Exit code 0: nothing to do; 1: an alert or a rollback is called for; 2: not done.
     """
     monitor = command_line_monitor(model, models)
     windows = _windows(monitor, window_end, first, last, every)
-    runs = _run_all(monitor, windows, quiet=as_json or len(windows) == 1)
+    runs = _run_all(monitor, windows, acts=alert, quiet=as_json or len(windows) == 1)
     if as_json:
         typer.echo(json.dumps([_as_json(run) for run in runs] if first else _as_json(runs[0]), indent=2))
     else:
@@ -82,11 +86,11 @@ def _require_closed(ends: list[datetime], now: datetime) -> None:
         raise InputError(f"The window that ends at {ends[-1].isoformat()} has not closed yet.")
 
 
-def _run_all(monitor: Monitor, windows: list[Window], *, quiet: bool) -> list[WindowRun]:
+def _run_all(monitor: Monitor, windows: list[Window], *, acts: bool, quiet: bool) -> list[WindowRun]:
     from driftline.monitoring.decision import Context
     from driftline.monitoring.run import run_window
 
-    context = Context(run_id="command line")
+    context = Context(run_id="command line", acts=acts)
     return [
         run_window(monitor, window, context)
         for window in track(windows, "Windows", disable=quiet, console=Console(stderr=True))

@@ -34,7 +34,7 @@ def print_window(console: Console, run: WindowRun) -> None:
     if detected:
         console.print(_table(by_severity(detected)))
     _print_unevaluated(console, [finding for finding in run.findings if finding.status is Status.NOT_EVALUATED])
-    suppressed = " (historical: nothing follows)" if run.decision.is_suppressed else ""
+    suppressed = " (written only: nobody is told)" if run.decision.is_suppressed else ""
     console.print(f"Decision: {run.decision.verdict}{suppressed}. {run.decision.reason}", highlight=False, markup=False)
 
 

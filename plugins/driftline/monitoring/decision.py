@@ -30,6 +30,8 @@ class Context:
 
     Attributes
     ----------
+    acts:
+        Whether incidents and alerts follow from the decision at all.
     acts_on_history:
         Whether a historical window may alert and roll back all the same, because somebody asked.
     links:
@@ -37,6 +39,7 @@ class Context:
     """
 
     run_id: str = ""
+    acts: bool = True
     acts_on_history: bool = False
     links: tuple[Link, ...] = ()
     now: datetime | None = None
@@ -58,7 +61,8 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
     with store_transaction(monitor.store) as connection:
         findings = _complete_findings(connection, monitor, window)
         decision = decide(_policy(monitor), findings)
-        suppressed = is_historical(monitor, window, now) and not context.acts_on_history
+        is_past = is_historical(monitor, window, now) and not context.acts_on_history
+        suppressed = is_past or not context.acts
         record = DecisionRecord(
             model=monitor.model,
             window=window,

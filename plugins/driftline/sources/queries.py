@@ -146,19 +146,27 @@ def outcome_fingerprints_query(mapping: Predictions, labels: Labels, window: Win
 def rows_query(
     mapping: Predictions, window: Window, columns: Sequence[Selected], maximum_rows: int, rows: int
 ) -> Composed:
-    """Whole rows of the window; of a larger window a sample chosen by a hash of the id, the same at every read."""
+    """Rows of the window, in order; of a larger one a sample chosen by a hash of the id, the same at every read."""
     named = SQL(", ").join(
         SQL("{} AS {}").format(_converted(_LOG, selected), Identifier(selected.column.name)) for selected in columns
     )
-    inside = _in_window(_qualified(_LOG, mapping.time), window)
+    time, identifier = _qualified(_LOG, mapping.time), _qualified(_LOG, mapping.id)
     sample: Composable = SQL("")
     if rows > maximum_rows:
         buckets = 1_000_000
         sample = SQL(" AND (hashtext({}::text) & 2147483647) % {} < {}").format(
-            _qualified(_LOG, mapping.id), Literal(buckets), Literal(maximum_rows * buckets // rows)
+            identifier, Literal(buckets), Literal(maximum_rows * buckets // rows)
         )
-    return SQL("SELECT {} FROM {} AS log WHERE {}{} LIMIT {}").format(
-        named, relation(mapping.table, mapping.query), inside, sample, Literal(maximum_rows)
+    return SQL(
+        "SELECT {named} FROM {log} AS log WHERE {window}{sample} ORDER BY {time}, {id}::text LIMIT {limit}"
+    ).format(
+        named=named,
+        log=relation(mapping.table, mapping.query),
+        window=_in_window(time, window),
+        sample=sample,
+        time=time,
+        id=identifier,
+        limit=Literal(maximum_rows),
     )
 
 

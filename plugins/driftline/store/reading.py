@@ -28,7 +28,7 @@ class WindowSummary:
     verdict, severity, reason:
         Its decision; ``None`` and empty until it is decided.
     is_suppressed:
-        The window is historical: nothing follows from its verdict.
+        The window is written only: nobody is told from its verdict.
     """
 
     model: str

@@ -27,7 +27,7 @@ def test_a_calm_window_exits_with_0_and_prints_a_report(driftline: Command) -> N
     assert ran.code == 0, ran
     assert "fraud, 2026-03-15 18:00 to 2026-03-16 00:00 UTC" in ran.out
     assert "360 predictions, 360 labeled; 12 slices counted now." in ran.out
-    assert "Decision: nothing (historical: nothing follows)." in ran.out
+    assert "Decision: nothing (written only: nobody is told)." in ran.out
     assert ran.err == ""
 
 
@@ -39,7 +39,7 @@ def test_a_window_that_calls_for_something_exits_with_1_and_shows_what(
     assert ran.code == 1
     assert "critical" in ran.out
     assert "amount" in ran.out
-    assert "Decision: alert (historical: nothing follows). " in ran.out
+    assert "Decision: alert (written only: nobody is told). " in ran.out
     # The window is historical: what is written leads to no message.
     assert (count(store_engine, decisions), count(store_engine, incidents), count(store_engine, alert_outbox)) == (
         1,
@@ -105,6 +105,13 @@ def test_many_windows_are_checked_in_order(driftline: Command, store_engine: Eng
 def test_without_a_window_the_last_closed_one_is_checked(driftline: Command, store_engine: Engine) -> None:
     """The log ends long ago: its last window is silent, which is the loudest finding there is."""
     ran = driftline("check", "whole")
+    assert ran.code == 1
+    assert "Decision: alert (written only: nobody is told). Quality: rows (critical)" in ran.out
+    assert (count(store_engine, incidents), count(store_engine, alert_outbox)) == (0, 0)
+
+
+def test_somebody_is_told_only_where_it_is_asked_for(driftline: Command, store_engine: Engine) -> None:
+    ran = driftline("check", "whole", "--alert")
     assert ran.code == 1
     assert "Decision: alert. Quality: rows (critical)" in ran.out
     assert (count(store_engine, incidents), count(store_engine, alert_outbox)) == (1, 1)

@@ -76,6 +76,21 @@ def test_the_same_window_again_reads_nothing_and_holds_the_same(brief: Brief, st
     assert (stored_profiles(store_engine, WINDOW), counted_at(store_engine, Part.PREDICTIONS)) == before
 
 
+def test_sums_do_not_depend_on_where_the_profiles_lie(brief: Brief, store_engine: Engine) -> None:
+    """Sums of floats in another order differ in their last digit, and so would statistics of the same window."""
+    monitor = brief()
+    extract_window(monitor, WINDOW)
+    before = sums(monitor, WINDOW)
+    with store_engine.begin() as connection:
+        moved = connection.execute(
+            profiles.delete().where(profiles.c.slice_start < WINDOW.end - 3 * HOUR).returning(*profiles.c)
+        )
+        connection.execute(profiles.insert(), [dict(row._mapping) for row in moved][::-1])
+    after = sums(monitor, WINDOW)
+    for subject, profile in before["v1", ""].items():
+        assert_same_profile(after["v1", ""][subject], profile, rounding=0)
+
+
 def test_a_later_window_reads_only_the_hours_that_are_new(brief: Brief) -> None:
     monitor = brief()
     extract_window(monitor, Window(END - 7 * HOUR, END - HOUR))

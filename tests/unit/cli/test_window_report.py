@@ -72,7 +72,7 @@ def test_it_says_what_was_there_what_was_found_and_what_follows() -> None:
 
 
 def test_it_says_that_nothing_follows_from_a_historical_window() -> None:
-    assert "Decision: alert (historical: nothing follows). " in printed(run(is_suppressed=True))
+    assert "Decision: alert (written only: nobody is told). " in printed(run(is_suppressed=True))
 
 
 def test_what_was_not_evaluated_is_grouped_by_its_reason() -> None:
