@@ -87,7 +87,8 @@ def _write(path: Path, columns: Columns) -> None:
     lines = [
         "# False alarms: windows without drift that alarm",
         "",
-        f"Made by `python tests/benchmarks/false_alarms.py`. Baselines of {DAYS} days of hourly",
+        "Made by `python tests/benchmarks/false_alarms.py` (in several runs: `--sizes`, `--kinds`, `--keep`; the last",
+        f"line of a table says how many windows it rests on). Baselines of {DAYS} days of hourly",
         f"profiles, windows of 24 h starting every {STEP_HOURS} h after them, budget 1 % per window. An alarm is a",
         "window in which any feature alarms. In brackets: 95 % Wilson interval, as if windows were independent (those",
         "after one baseline share its luck, so it is a little too narrow).",
