@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from driftline.cli.options import DEFAULT_MODELS, Model, Models, command_line_monitor
 from driftline.errors import NoBaseline
+
+if TYPE_CHECKING:
+    from driftline.drift import Calibration
+    from driftline.store.baselines import StoredBaseline
 
 app = typer.Typer(help="Build and explain a model's baseline.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,3 +50,27 @@ def show(model: Model, models: Models = DEFAULT_MODELS) -> None:
         cells = f"{binning.cells:,} cells" if isinstance(binning, NumericBinning) else f"{len(binning.levels):,} levels"
         table.add_row(subject, baseline.roles[subject].value, cells)
     console.print(table)
+    _explain_calibration(console, baseline)
+
+
+def _explain_calibration(console: Console, baseline: StoredBaseline) -> None:
+    """What the drift check learned: how far windows of the usual size may move before it is evidence."""
+    from datetime import timedelta
+
+    from driftline.drift import Calibration
+
+    usual_rows = round(baseline.rows * (timedelta(days=1) / baseline.period.length))
+    for segment, learned in baseline.calibration.get("drift", {}).items():
+        calibration = Calibration.from_json(learned)
+        hours = calibration.window_hours
+        rows = round(usual_rows * hours / 24)
+        console.print(
+            f"\nDrift{f' of {segment}' if segment else ''}, windows of {hours} h:", style="bold", markup=False
+        )
+        console.print(calibration.explained(rows) if segment == "" else _budget(calibration), markup=False)
+
+
+def _budget(calibration: Calibration) -> str:
+    if not calibration.is_calibrated:
+        return f"Not calibrated: {calibration.reason}."
+    return f"Calibrated on {calibration.blocks} windows; {calibration.false_alarm_rate:.2%} of clean ones may alarm."

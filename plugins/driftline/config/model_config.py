@@ -141,6 +141,8 @@ class Feature(StrictModel):
     @field_validator("name")
     @classmethod
     def _not_reserved(cls, name: str) -> str:
+        if "\x00" in name:
+            raise ValueError("a feature's name cannot hold a NUL character")
         if name in RESERVED_SUBJECTS:
             reserved = ", ".join(sorted(RESERVED_SUBJECTS))
             raise ValueError(
@@ -322,6 +324,13 @@ class Rollback(StrictModel):
     enabled: bool = False
     on: Annotated[list[Annotated[Check, Field(strict=False)]], Field(min_length=1)] = [Check.PERFORMANCE]
     """The checks whose critical finding rolls back."""
+
+    @field_validator("on")
+    @classmethod
+    def _names_a_version(cls, checks: list[Check]) -> list[Check]:
+        if Check.QUALITY in checks:
+            raise ValueError("quality is a matter of the log, not of one version: it cannot roll one back")
+        return checks
 
 
 class ModelConfig(StrictModel):

@@ -42,7 +42,7 @@ class NumericBinning:
     def __post_init__(self) -> None:
         # Adding 0 copies, so that the caller's array stays writable, and makes the two zeros one.
         edges = np.asarray(self.edges, dtype=np.float64) + 0.0
-        if edges.ndim != 1 or not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0):
+        if edges.ndim != 1 or not np.all(np.isfinite(edges)) or np.any(edges[1:] <= edges[:-1]):
             raise InputError("The edges of a binning must be one row of finite, strictly rising numbers.")
         edges.setflags(write=False)
         object.__setattr__(self, "edges", edges)

@@ -74,8 +74,8 @@ class TestAccepted:
         assert config.predictions.id == name
 
     def test_what_rolls_back_can_be_chosen_though_yaml_1_1_takes_on_for_true(self, tmp_path: Path) -> None:
-        config = loaded(tmp_path, MINIMAL + "rollback: {enabled: true, on: [performance, quality]}\n")
-        assert config.rollback.on == [Check.PERFORMANCE, Check.QUALITY]
+        config = loaded(tmp_path, MINIMAL + "rollback: {enabled: true, on: [performance, drift]}\n")
+        assert config.rollback.on == [Check.PERFORMANCE, Check.DRIFT]
 
     def test_norway_is_a_country(self, tmp_path: Path) -> None:
         config = loaded(tmp_path, MINIMAL + "segments: [{column: country, values: [NO, off, Yes]}]\n")
@@ -128,6 +128,7 @@ class TestRefused:
                 "schedule: {alert_horizon: 99999999999999w}\n",
                 "schedule.alert_horizon: found '99999999999999w'; is long",
             ),
+            ("rollback: {on: [quality]}\n", "rollback.on: found ['quality']; quality is a matter of the log"),
             ("rollback: {on: [weather]}\n", "rollback.on[0]: found 'weather'; Input should be 'quality', 'drift'"),
             ("labels: {table: t, id: id, label: l, time: t}\n", "labels.expected_delay: is missing."),
         ],
