@@ -199,6 +199,11 @@ class DriftCheck(StrictModel):
     """Effect floors: below them a certain but tiny move is not drift."""
     jensen_shannon: Annotated[float, Field(gt=0, le=1)] = 0.1
     kolmogorov_smirnov: Annotated[float, Field(gt=0, le=1)] = 0.1
+    wasserstein: Annotated[float, Field(gt=0)] = 0.1
+    """Mean distance moved, in standard deviations of the baseline."""
+    spread: Annotated[float, Field(gt=0)] = 0.1
+    total_variation: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Share of a categorical feature's rows that would have to change their level."""
     null_share: Share = 0.02
     """A rise or fall of the null share by less (in shares, 0.02 = 2 points) is not drift."""
     new_level_share: Share = 0.01

@@ -18,7 +18,7 @@ from driftline.drift import (
 )
 from driftline.profiles import NumericBinning, NumericProfile
 
-# /work/shared/reference-values.md, "Categorical counts" (Evidently's fixture), recomputed with scipy 1.17.
+# The reference values, "Categorical counts" (Evidently's fixture), recomputed with scipy 1.17.
 REFERENCE = [str(value) for value, rows in zip(range(1, 7), [16, 18, 16, 14, 12, 12], strict=True) for _ in range(rows)]
 CURRENT = [str(value) for value, rows in zip(range(1, 7), [16, 16, 16, 16, 16, 8], strict=True) for _ in range(rows)]
 ALL = [

@@ -11,7 +11,7 @@ from scipy import stats
 from driftline.drift import CramerVonMises, DriftStatus, KolmogorovSmirnovTest, WassersteinDistance
 from driftline.profiles import NumericBinning, NumericProfile, pooled_binning
 
-# /work/shared/reference-values.md, "Small continuous pair"; p-values by scipy 1.17 (exact Kolmogorov-Smirnov).
+# The reference values, "Small continuous pair"; p-values by scipy 1.17 (exact Kolmogorov-Smirnov).
 SMALL_REFERENCE = [38.7, 41.5, 43.8, 44.5, 45.5, 46.0, 47.7, 58.0]
 SMALL_CURRENT = [39.2, 39.3, 39.7, 41.4, 41.8, 42.9, 43.3, 45.8]
 
