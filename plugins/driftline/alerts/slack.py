@@ -20,7 +20,6 @@ SHOWN_RECOMMENDATIONS = 3
 SHOWN_LINKS = 10
 _ITEM_TEXT = 400
 _NAME = 80
-_NAMED_IN_FALLBACK = 3
 
 _SIGNS = {
     Severity.NONE: "⚪",
@@ -98,12 +97,8 @@ def _links(links: Sequence[Link]) -> str:
 
 
 def _fallback(message: AlertMessage) -> str:
-    subjects = [escaped(item.subject, _NAME) for item in message.items[:_NAMED_IN_FALLBACK]]
-    if more := len(message.items) - len(subjects):
-        subjects.append(f"{more} more")
-    found = f": {', '.join(subjects)}" if subjects else ""
-    named = f"[{message.severity}] {escaped(message.model, _NAME)}: {escaped(message.title, MAX_HEADER)}"
-    return f"{named}{found} ({message.window})"
+    title = message.title if message.title.startswith(message.model) else f"{message.model}: {message.title}"
+    return f"[{message.severity}] {escaped(title, MAX_HEADER)} ({message.window})"
 
 
 def _section(text: str) -> dict[str, Any]:
