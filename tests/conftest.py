@@ -59,3 +59,8 @@ def store_engine(_migrated_engine: Engine) -> Engine:
     with store_transaction(_migrated_engine) as connection:
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     return _migrated_engine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real Airflow comes last: it stays up until the session ends, and would take processor time from the others."""
+    items.sort(key=lambda item: item.get_closest_marker("airflow") is not None)

@@ -37,6 +37,13 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_program_is_found_again_by_its_folder_and_logs_there(program, tmp_path: Path) -> None:
     started = program(SLEEPS)
     started.start()
@@ -62,7 +69,7 @@ def test_stopping_ends_the_program_and_its_children(program) -> None:
     started.stop(patience=1)
 
     assert not started.is_running
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    _wait_for(lambda: _is_gone(child))
 
 
 def test_a_program_that_does_not_listen_is_killed_when_patience_ends(program) -> None:
