@@ -63,8 +63,9 @@ def test_a_second_start_starts_nothing(program, tmp_path: Path) -> None:
 def test_stopping_ends_the_program_and_its_children(program) -> None:
     started = program(HAS_A_CHILD)
     started.start()
-    _wait_for(lambda: len(started.end_of_log().splitlines()) == 2)
-    child = int(started.end_of_log().splitlines()[0])
+    # Its child's number, and that both are awake, in whatever order.
+    _wait_for(lambda: len(started.end_of_log().splitlines()) == 3)
+    child = next(int(line) for line in started.end_of_log().splitlines() if line.isdigit())
 
     started.stop(patience=1)
 
