@@ -17,6 +17,7 @@ from driftline.errors import SourceError
 from driftline.sources import queries
 from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, require_fit
 from driftline.sources.queries import Conversion, Selected
+from driftline.sources.read_ahead import read_ahead
 from driftline.windows import Window
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class PredictionLog:
             ):
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
                 cursor.execute(query.as_string())
-                yield from cursor.fetch_record_batch()
+                yield from read_ahead(iter(cursor.fetch_record_batch()))
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
             # An error of the server comes as one of Arrow once batches flow.
             raise self._in_words(error, getattr(error, "sqlstate", None)) from error
