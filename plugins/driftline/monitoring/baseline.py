@@ -12,9 +12,10 @@ from driftline.errors import NoBaseline
 from driftline.monitoring.binnings import make_binnings
 from driftline.monitoring.calibration import calibrate
 from driftline.monitoring.monitor import Monitor
-from driftline.monitoring.slices import fingerprints, read_profiles, runs_of
+from driftline.monitoring.slices import fingerprints, read_slices, runs_of
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
+from driftline.profiles.sample import Sample, merge_samples
 from driftline.store.baselines import (
     StoredBaseline,
     activate_baseline,
@@ -24,6 +25,7 @@ from driftline.store.baselines import (
     write_baseline_profiles,
 )
 from driftline.store.engine import store_transaction
+from driftline.store.samples import write_baseline_sample
 from driftline.store.slices import ensure_profile_partitions, replace_slices, window_profiles
 from driftline.windows import SLICE_LENGTH, Window, floor_to_slice
 
@@ -108,12 +110,15 @@ def _build(monitor: Monitor, connection: Connection) -> StoredBaseline:
         # Apart, because making one locks all profiles: two models that are built at once must not wait for each other.
         ensure_profile_partitions(apart, period.slices)
     baseline = add_baseline(connection, monitor.model, period, binnings)
+    sample = Sample.empty()
     for part, slices in found.items():
         for run in runs_of(sorted(slices)):
-            profiles = read_profiles(monitor, baseline.binnings, part, run)
-            replace_slices(connection, baseline, part, {start: slices[start] for start in run.slices}, profiles)
+            read = read_slices(monitor, baseline.binnings, part, run)
+            replace_slices(connection, baseline, part, {start: slices[start] for start in run.slices}, read)
+            sample = merge_samples([sample, *read.samples.values()])
     merged = _over_versions(window_profiles(connection, baseline, period))
     write_baseline_profiles(connection, baseline, merged)
+    write_baseline_sample(connection, baseline, sample)
     counted = merged[""][Role.PREDICTION].rows
     activate_baseline(connection, baseline, counted, calibrate(monitor, connection, baseline, merged))
     built = active_baseline(connection, monitor.model)

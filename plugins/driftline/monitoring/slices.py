@@ -14,10 +14,12 @@ from driftline.profiles.counting import (
     SliceCounter,
 )
 from driftline.profiles.roles import Role
-from driftline.profiles.slices import SliceProfiles
+from driftline.profiles.sample_counting import SampleCounter
+from driftline.sources.catalog import ValueFamily
+from driftline.sources.queries import Conversion, Selected
 from driftline.store.baselines import StoredBaseline
 from driftline.store.engine import store_transaction
-from driftline.store.slices import Fingerprint, Part, counted_slices, replace_slices
+from driftline.store.slices import CountedSlices, Fingerprint, Part, counted_slices, replace_slices
 from driftline.windows import SLICE_LENGTH, Window
 
 SLICES_PER_READ = 24
@@ -55,36 +57,47 @@ def count_slices(
     counted = 0
     for part, found in stale.items():
         for run in runs_of(sorted(found)):
-            profiles = read_profiles(monitor, baseline.binnings, part, run)
+            read = read_slices(monitor, baseline.binnings, part, run)
             with store_transaction(monitor.store) as connection:
-                replace_slices(connection, baseline, part, {start: found[start] for start in run.slices}, profiles)
+                replace_slices(connection, baseline, part, {start: found[start] for start in run.slices}, read)
             counted += len(run.slices)
     return counted
 
 
-def read_profiles(monitor: Monitor, binnings: Mapping[str, Binning], part: Part, run: Window) -> SliceProfiles:
-    """Counts one part of consecutive slices, read in one go."""
+def read_slices(monitor: Monitor, binnings: Mapping[str, Binning], part: Part, run: Window) -> CountedSlices:
+    """Counts one part of consecutive slices, read in one go; of predictions a sample is drawn on the way."""
     if part is Part.PREDICTIONS:
         return _count_predictions(monitor, binnings, run)
     return _count_outcomes(monitor, binnings, run)
 
 
-def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> SliceProfiles:
+def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> CountedSlices:
     columns = {subject: column for subject, column in counted_columns(monitor).items() if subject in binnings}
-    counter = SliceCounter(segment_columns(monitor), {subject: binnings[subject] for subject in columns})
-    for batch in monitor.log.read_predictions(run, [column.selected for column in columns.values()]):
+    cells = {subject: binnings[subject] for subject in columns}
+    counter = SliceCounter(segment_columns(monitor), cells)
+    sampler = SampleCounter(monitor.log.present_segment_columns(), cells)
+    selected = [*(column.selected for column in columns.values()), _selected_id(monitor)]
+    for batch in monitor.log.read_predictions(run, selected):
         counter.add(batch)
-    return counter.profiles()
+        sampler.add(batch)
+    return CountedSlices(counter.profiles(), sampler.samples())
 
 
-def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> SliceProfiles:
+def _selected_id(monitor: Monitor) -> Selected:
+    """Whole numbers as they are, which spares Postgres the conversion; they hash like their text."""
+    name = monitor.config.predictions.id
+    is_integer = monitor.log.catalog.predictions[name].family is ValueFamily.INTEGER
+    return monitor.log.selected(name, Conversion.NUMBER if is_integer else Conversion.TEXT)
+
+
+def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> CountedSlices:
     binning = binnings.get(Role.OUTCOME)
     if not isinstance(binning, NumericBinning):
-        return {}
+        return CountedSlices({})
     counter = _outcome_counter(monitor, binning)
     for batch in monitor.log.read_outcomes(run):
         counter.add(batch)
-    return counter.profiles()
+    return CountedSlices(counter.profiles())
 
 
 def _outcome_counter(monitor: Monitor, binning: NumericBinning) -> BinaryOutcomeCounter | RegressionOutcomeCounter:

@@ -9,6 +9,7 @@ from driftline.profiles.binning import (
 )
 from driftline.profiles.categorical import CategoricalProfile
 from driftline.profiles.moments import Moments
+from driftline.profiles.multiclass import MulticlassOutcomeProfile
 from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile, merge
@@ -19,6 +20,7 @@ __all__ = [
     "CategoricalBinning",
     "CategoricalProfile",
     "Moments",
+    "MulticlassOutcomeProfile",
     "NumericBinning",
     "NumericProfile",
     "Profile",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from driftline.profiles.binning import Binning, CategoricalBinning, Floats, NumericBinning
 from driftline.profiles.categorical import CategoricalProfile
+from driftline.profiles.multiclass import MulticlassOutcomeProfile
 from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
@@ -40,7 +41,7 @@ class SliceCounter:
 
     def add(self, batch: pa.RecordBatch) -> None:
         first = 2 + len(self._segments)
-        groups = list(_groups(batch, self._segments))
+        groups = list(row_groups(batch, self._segments))
         for index, (subject, binning) in enumerate(self._binnings.items()):
             column = batch.column(first + index)
             counted = (
@@ -77,7 +78,7 @@ class BinaryOutcomeCounter:
         prediction = self._is_positive(batch.column(first + 1))
         has_score = batch.num_columns > first + 2
         scores = numeric_values(batch.column(first + 2))[0] if has_score else np.full(batch.num_rows, np.nan)
-        for group in _groups(batch, self._segments):
+        for group in row_groups(batch, self._segments):
             rows = group.rows
             profile = BinaryOutcomeProfile.of(label[rows], prediction[rows], scores[rows], self._binning)
             _accumulate(self._counted, group.key, Role.OUTCOME, profile)
@@ -88,6 +89,37 @@ class BinaryOutcomeCounter:
     def _is_positive(self, column: pa.Array) -> NDArray[np.bool_]:
         matches = pc.is_in(column, value_set=self._positive_levels)
         return np.asarray(matches.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+class MulticlassOutcomeCounter:
+    """Counts labeled predictions of a classifier of several classes.
+
+    Batches hold: time, version, one column per segment column, then label and prediction as text and, where the model
+    gives them, the scores of the classes in the binning's order. A row without a prediction is left out.
+    """
+
+    def __init__(self, segments: Sequence[SegmentColumn], binning: CategoricalBinning) -> None:
+        self._segments = segments
+        self._binning = binning
+        self._counted: SliceProfiles = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        first = 2 + len(self._segments)
+        batch = batch.filter(pc.and_(batch.column(first).is_valid(), batch.column(first + 1).is_valid()))
+        labels, predictions = (
+            batch.column(first + index).cast(pa.string()).to_numpy(zero_copy_only=False) for index in (0, 1)
+        )
+        columns = [numeric_values(column)[0] for column in batch.columns[first + 2 :]]
+        scores = np.column_stack(columns) if columns else None
+        for group in row_groups(batch, self._segments):
+            rows = group.rows
+            profile = MulticlassOutcomeProfile.of(
+                labels[rows], predictions[rows], self._binning, None if scores is None else scores[rows]
+            )
+            _accumulate(self._counted, group.key, Role.OUTCOME, profile)
+
+    def profiles(self) -> SliceProfiles:
+        return self._counted
 
 
 class RegressionOutcomeCounter:
@@ -105,7 +137,7 @@ class RegressionOutcomeCounter:
         first = 2 + len(self._segments)
         labels, _, _ = numeric_values(batch.column(first))
         predictions, _, _ = numeric_values(batch.column(first + 1))
-        for group in _groups(batch, self._segments):
+        for group in row_groups(batch, self._segments):
             profile = RegressionOutcomeProfile.of(labels[group.rows], predictions[group.rows], self._binning)
             _accumulate(self._counted, group.key, Role.OUTCOME, profile)
 
@@ -132,12 +164,12 @@ def numeric_values(column: pa.Array) -> tuple[Floats, NDArray[np.bool_] | None, 
 
 
 @dataclass(frozen=True)
-class _Group:
+class RowGroup:
     key: SliceKey
     rows: NDArray[np.intp] | slice
 
 
-def _groups(batch: pa.RecordBatch, segments: Sequence[SegmentColumn]) -> Iterator[_Group]:
+def row_groups(batch: pa.RecordBatch, segments: Sequence[SegmentColumn]) -> Iterator[RowGroup]:
     """The rows of each slice, version and watched segment in the batch."""
     if batch.num_rows == 0:
         return
@@ -151,14 +183,14 @@ def _groups(batch: pa.RecordBatch, segments: Sequence[SegmentColumn]) -> Iterato
         return SliceKey(_slice_start(first_hour + hour), versions[version] or UNNAMED_VERSION, segment)
 
     for code, rows in _rows_by_code(slice_codes):
-        yield _Group(key(code, ""), rows)
+        yield RowGroup(key(code, ""), rows)
     for index, segment in enumerate(segments):
         values, value_codes = _encoded(batch.column(2 + index))
         for code, rows in _rows_by_code(slice_codes * len(values) + value_codes):
             slice_code, value = divmod(code, len(values))
             name = segment.names.get(values[value] or "")
             if name is not None and values[value] is not None:
-                yield _Group(key(slice_code, name), rows)
+                yield RowGroup(key(slice_code, name), rows)
 
 
 def _encoded(column: pa.Array) -> tuple[list[str | None], NDArray[np.int64]]:
@@ -184,7 +216,7 @@ def _slice_start(hour: int) -> datetime:
 
 
 def _count_numeric(
-    column: pa.Array, binning: NumericBinning, groups: Iterable[_Group]
+    column: pa.Array, binning: NumericBinning, groups: Iterable[RowGroup]
 ) -> Iterator[tuple[SliceKey, NumericProfile]]:
     values, is_null, invalid = numeric_values(column)
     none_missing = np.zeros(values.size, dtype=np.bool_) if is_null is None else is_null
@@ -196,7 +228,7 @@ def _count_numeric(
 
 
 def _count_categorical(
-    column: pa.Array, binning: CategoricalBinning, groups: Iterable[_Group]
+    column: pa.Array, binning: CategoricalBinning, groups: Iterable[RowGroup]
 ) -> Iterator[tuple[SliceKey, CategoricalProfile]]:
     levels, codes = _encoded(column)
     for group in groups:

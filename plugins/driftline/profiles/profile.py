@@ -8,12 +8,22 @@ from typing import TypeVar
 
 from driftline.errors import InputError
 from driftline.profiles.categorical import CategoricalProfile
+from driftline.profiles.multiclass import MulticlassOutcomeProfile
 from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 
-Profile = NumericProfile | CategoricalProfile | BinaryOutcomeProfile | RegressionOutcomeProfile
+Profile = (
+    NumericProfile | CategoricalProfile | BinaryOutcomeProfile | MulticlassOutcomeProfile | RegressionOutcomeProfile
+)
 
-P = TypeVar("P", NumericProfile, CategoricalProfile, BinaryOutcomeProfile, RegressionOutcomeProfile)
+P = TypeVar(
+    "P",
+    NumericProfile,
+    CategoricalProfile,
+    BinaryOutcomeProfile,
+    MulticlassOutcomeProfile,
+    RegressionOutcomeProfile,
+)
 
 
 def merge(profiles: Iterable[P]) -> P:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from driftline.errors import StoreError
 from driftline.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from driftline.profiles.categorical import CategoricalProfile
 from driftline.profiles.moments import Moments
+from driftline.profiles.multiclass import MulticlassOutcomeProfile, probability_binning
 from driftline.profiles.numeric import NumericProfile
 from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
@@ -56,6 +58,8 @@ def pack_profile(profile: Profile) -> bytes:
                 "score_sums": profile.score_sums,
             }
             return _pack(_binary_header(profile), arrays)
+        case MulticlassOutcomeProfile():
+            return _pack_multiclass(profile)
         case RegressionOutcomeProfile():
             return _pack(_regression_header(profile), {"counts": profile.errors.counts})
 
@@ -64,6 +68,8 @@ def unpack_profile(kind: str, payload: bytes, binning: Binning) -> Profile:
     """The profile that `pack_profile` packed; ``binning`` is the one it was counted in."""
     header, arrays = _unpack(payload)
     if isinstance(binning, CategoricalBinning):
+        if kind == "multiclass_outcome":
+            return _multiclass_from(header, arrays, binning)
         return CategoricalProfile(binning=binning, counts=arrays["counts"].astype(np.int64), **header)
     if kind == "numeric":
         return _numeric_from(header, arrays, binning)
@@ -79,6 +85,7 @@ _KINDS: Mapping[type, str] = {
     NumericProfile: "numeric",
     CategoricalProfile: "categorical",
     BinaryOutcomeProfile: "binary_outcome",
+    MulticlassOutcomeProfile: "multiclass_outcome",
     RegressionOutcomeProfile: "regression_outcome",
 }
 _NUMERIC_SCALARS = ("nulls", "non_finite", "invalid", "minimum", "maximum")
@@ -128,6 +135,46 @@ def _binary_from(
         brier=Moments(*header["brier"]),
         **{name: header[name] for name in _BINARY_SCALARS},
     )
+
+
+def _pack_multiclass(profile: MulticlassOutcomeProfile) -> bytes:
+    usual = probability_binning()
+    cells = [b"" if one.binning.digest == usual.digest else pack_binning(one.binning) for one in profile.one_vs_rest]
+    parts = [*cells, *(pack_profile(one) for one in profile.one_vs_rest)]
+    header = {
+        "outside_matches": profile.outside_matches,
+        "invalid_scores": profile.invalid_scores,
+        "log_loss": _moments(profile.log_loss),
+        "parts": [len(part) for part in parts],
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "confusion": profile.confusion.ravel(),
+        "scores": np.frombuffer(b"".join(parts), dtype=np.uint8),
+    }
+    return _pack(header, arrays)
+
+
+def _multiclass_from(
+    header: dict[str, Any], arrays: dict[str, NDArray[Any]], binning: CategoricalBinning
+) -> MulticlassOutcomeProfile:
+    content, ends = arrays["scores"].tobytes(), np.cumsum([0, *header["parts"]])
+    parts = [content[start:end] for start, end in pairwise(ends)]
+    cells, packed = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    size = len(binning.levels) + 1
+    return MulticlassOutcomeProfile(
+        binning=binning,
+        confusion=arrays["confusion"].astype(np.int64).reshape(size, size),
+        outside_matches=header["outside_matches"],
+        one_vs_rest=tuple(_one_vs_rest(*both) for both in zip(cells, packed, strict=True)),
+        log_loss=Moments(*header["log_loss"]),
+        invalid_scores=header["invalid_scores"],
+    )
+
+
+def _one_vs_rest(cells: bytes, packed: bytes) -> BinaryOutcomeProfile:
+    binning = unpack_binning("numeric", cells) if cells else probability_binning()
+    assert isinstance(binning, NumericBinning)
+    return _binary_from(*_unpack(packed), binning)
 
 
 def _pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:

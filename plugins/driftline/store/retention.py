@@ -5,34 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Connection, Engine, Table, delete, text
 
 from driftline.store.engine import store_transaction
-from driftline.store.tables import SCHEMA, decisions, findings, reports, slices, windows
+from driftline.store.tables import SCHEMA, decisions, findings, profiles, reports, samples, slices, windows
 from driftline.windows import as_utc
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How long profiles (and the pages made of them), and findings with their decisions, are kept."""
+    """How long profiles (with samples and the pages made of them), and findings with their decisions, are kept."""
 
     profiles: timedelta
     findings: timedelta
 
 
 def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[str, int]:
-    """Drops what is older; returns what was dropped: rows by table, and whole partitions of profiles.
+    """Drops what is older; returns what was dropped: rows by table, and whole partitions of profiles and samples.
 
-    Baselines keep their merged profiles, so windows can be compared with an old baseline for ever. A dropped slice
-    that is asked for again is counted again from the log.
+    Baselines keep their merged profiles and sample, so windows can be compared with an old baseline for ever. A
+    dropped slice that is asked for again is counted again from the log.
     """
     moment = as_utc(now, "now")
     profiles_before, findings_before = moment - retention.profiles, moment - retention.findings
     dropped: dict[str, int] = {}
     with store_transaction(engine) as connection:
-        last_start, partitions = _drop_partitions(connection, profiles_before)
-        dropped["profile_partitions"] = partitions
-        dropped["slices"] = connection.execute(delete(slices).where(slices.c.slice_start < last_start)).rowcount
+        first_kept = profiles_before.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        dropped["profile_partitions"] = _drop_partitions(connection, profiles, first_kept)
+        dropped["sample_partitions"] = _drop_partitions(connection, samples, first_kept)
+        dropped["slices"] = connection.execute(delete(slices).where(slices.c.slice_start < first_kept)).rowcount
         dropped["reports"] = connection.execute(delete(reports).where(reports.c.window_end < profiles_before)).rowcount
         for table in (findings, decisions, windows):
             expired = delete(table).where(table.c.window_end < findings_before)
@@ -40,18 +41,17 @@ def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[st
     return dropped
 
 
-def _drop_partitions(connection: Connection, before: datetime) -> tuple[datetime, int]:
-    """Drops the months that lie wholly before ``before``; returns where the kept ones begin."""
-    month = before.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _drop_partitions(connection: Connection, table: Table, first_kept: datetime) -> int:
+    """Drops the months that lie wholly before ``first_kept``, the start of one."""
     names = connection.execute(
         text(
             "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
-            "WHERE inhparent = 'driftline.profiles'::regclass AND child.relname < :first_kept"
+            "WHERE inhparent = to_regclass(:table) AND child.relname < :first_kept"
         ),
-        {"first_kept": f"profiles_{month:%Y_%m}"},
+        {"table": table.fullname, "first_kept": f"{table.name}_{first_kept:%Y_%m}"},
     ).scalars()
     expired = list(names)
     for name in expired:
         quoted = connection.dialect.identifier_preparer.quote(name)
         connection.execute(text(f"DROP TABLE {SCHEMA}.{quoted}"))
-    return month, len(expired)
+    return len(expired)

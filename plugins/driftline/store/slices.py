@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -12,10 +12,12 @@ from sqlalchemy import Connection, delete, insert, select, text
 
 from driftline.profiles.binning import Binning
 from driftline.profiles.profile import Profile
+from driftline.profiles.sample_counting import SliceSamples
 from driftline.profiles.serialization import pack_profile, profile_kind, unpack_profile
 from driftline.profiles.slices import SliceProfiles
 from driftline.store.baselines import StoredBaseline
-from driftline.store.tables import SCHEMA, profiles, slices
+from driftline.store.samples import replace_samples
+from driftline.store.tables import SCHEMA, profiles, samples, slices
 from driftline.windows import Window
 
 _ROWS_PER_INSERT = 500
@@ -34,6 +36,14 @@ class Fingerprint:
 
     rows: int
     newest: datetime | None
+
+
+@dataclass(frozen=True)
+class CountedSlices:
+    """What one reading of slices gave; samples are drawn of predictions only."""
+
+    profiles: SliceProfiles
+    samples: SliceSamples = field(default_factory=dict)
 
 
 def counted_slices(
@@ -57,9 +67,9 @@ def replace_slices(
     baseline: StoredBaseline,
     part: Part,
     fingerprints: Mapping[datetime, Fingerprint],
-    counted: SliceProfiles,
+    counted: CountedSlices,
 ) -> None:
-    """Writes the slices named by ``fingerprints`` with their profiles, instead of what stood there before.
+    """Writes the slices named by ``fingerprints`` with profiles and samples, instead of what stood there before.
 
     A slice without rows is written too: that it is empty is known. Two writers of one model take turns.
     """
@@ -79,9 +89,11 @@ def replace_slices(
             )
         )
     connection.execute(insert(slices), list(_slice_rows(baseline, part, fingerprints)))
-    packed = list(_profile_rows(baseline, part, counted))
+    packed = list(_profile_rows(baseline, part, counted.profiles))
     for first in range(0, len(packed), _ROWS_PER_INSERT):
         connection.execute(insert(profiles), packed[first : first + _ROWS_PER_INSERT])
+    if part is Part.PREDICTIONS:
+        replace_samples(connection, baseline, fingerprints.keys(), counted.samples)
 
 
 def window_profiles(
@@ -109,20 +121,25 @@ def hourly_profiles(
 
 
 def ensure_profile_partitions(connection: Connection, moments: Sequence[datetime]) -> None:
-    """Makes the monthly partitions that rows of ``moments`` belong to."""
+    """Makes the monthly partitions that profiles and samples of ``moments`` belong to."""
     for year, month in sorted({(moment.year, moment.month) for moment in moments}):
-        name = f"profiles_{year:04d}_{month:02d}"
-        known = connection.execute(text("SELECT to_regclass(:name)"), {"name": f"{SCHEMA}.{name}"}).scalar()
-        if known is not None:
-            continue
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('driftline:partitions', 0))"))
-        following = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01"
-        connection.execute(
-            text(
-                f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{name} PARTITION OF {SCHEMA}.profiles "
-                f"FOR VALUES FROM ('{year:04d}-{month:02d}-01 00:00+00') TO ('{following} 00:00+00')"
-            )
+        for table in (profiles, samples):
+            _ensure_partition(connection, table.name, year, month)
+
+
+def _ensure_partition(connection: Connection, table: str, year: int, month: int) -> None:
+    name = f"{table}_{year:04d}_{month:02d}"
+    known = connection.execute(text("SELECT to_regclass(:name)"), {"name": f"{SCHEMA}.{name}"}).scalar()
+    if known is not None:
+        return
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('driftline:partitions', 0))"))
+    following = f"{year + month // 12:04d}-{month % 12 + 1:02d}-01"
+    connection.execute(
+        text(
+            f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{name} PARTITION OF {SCHEMA}.{table} "
+            f"FOR VALUES FROM ('{year:04d}-{month:02d}-01 00:00+00') TO ('{following} 00:00+00')"
         )
+    )
 
 
 def _slice_rows(

@@ -107,6 +107,28 @@ profiles = Table(
     postgresql_partition_by="RANGE (slice_start)",
 )
 
+samples = Table(
+    "samples",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("baseline_id", BigInteger, primary_key=True),
+    _moment("slice_start", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("population", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (slice_start)",
+)
+
+baseline_samples = Table(
+    "baseline_samples",
+    metadata,
+    Column("baseline_id", ForeignKey(baselines.c.baseline_id, ondelete="CASCADE"), primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("population", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
 windows = Table(
     "windows",
     metadata,

@@ -16,7 +16,7 @@ from driftline.monitoring.baseline import build_baseline, ensure_baseline
 from driftline.monitoring.checks import run_check
 from driftline.monitoring.extract import extract_chunk, extract_window, plan_extraction, record_extraction
 from driftline.monitoring.monitor import Monitor
-from driftline.monitoring.slices import read_profiles
+from driftline.monitoring.slices import read_slices
 from driftline.profiles import CategoricalProfile, NumericProfile, merge
 from driftline.profiles.profile import Profile
 from driftline.store.engine import store_transaction
@@ -164,7 +164,7 @@ def test_the_sum_of_hourly_profiles_is_the_profile_of_the_day(monitor: Monitor) 
     summed = sums(monitor, DAY)
     at_once: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for part in Part:
-        for key, subjects in read_profiles(monitor, baseline.binnings, part, DAY).items():
+        for key, subjects in read_slices(monitor, baseline.binnings, part, DAY).profiles.items():
             for subject, profile in subjects.items():
                 at_once.setdefault((key.version, key.segment), {}).setdefault(subject, []).append(profile)
     assert set(summed) == {("v1", ""), ("v1", "country=DE"), ("v1", "country=FR")}

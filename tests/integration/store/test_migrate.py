@@ -5,15 +5,20 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from driftline.errors import StoreError
 from driftline.local.provisioning import Urls
+from driftline.store.baselines import active_baseline
 from driftline.store.engine import create_store_engine, store_transaction
-from driftline.store.migrate import migrate, newest_revision
+from driftline.store.migrate import _alembic_config, migrate, newest_revision
+from driftline.store.samples import reference_sample, window_samples
 from driftline.store.tables import SCHEMA, metadata
+
+PARTITIONS = ("profiles_", "samples_")
 
 
 @pytest.fixture
@@ -34,6 +39,26 @@ def test_migrating_twice_changes_nothing(empty_engine: Engine) -> None:
     assert migrate(empty_engine) == (newest_revision(), newest_revision())
 
 
+def test_migrating_from_the_first_tables_keeps_their_rows_and_adds_empty_samples(empty_engine: Engine) -> None:
+    with store_transaction(empty_engine) as connection:
+        connection.execute(text("CREATE SCHEMA driftline"))
+        config = _alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO driftline.baselines VALUES (7, 'fraud', '2026-03-02', '2026-03-09', 10, now(), true, '{}')"
+            )
+        )
+    assert migrate(empty_engine) == ("0001", newest_revision())
+    with store_transaction(empty_engine) as connection:
+        baseline = active_baseline(connection, "fraud")
+        assert baseline is not None
+        assert baseline.baseline_id == 7
+        assert len(reference_sample(connection, baseline)) == 0
+        assert window_samples(connection, baseline, baseline.period) == {}
+
+
 def test_many_may_migrate_at_once(empty_engine: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: migrate(empty_engine), range(4)))
@@ -49,7 +74,7 @@ def test_the_migrated_tables_are_those_the_code_uses(empty_engine: Engine) -> No
                 "include_schemas": True,
                 "version_table_schema": SCHEMA,
                 "include_name": lambda name, kind, parents: kind != "schema" or name == SCHEMA,
-                "include_object": lambda item, name, kind, reflected, other: not str(name).startswith("profiles_"),
+                "include_object": lambda item, name, kind, reflected, other: not str(name).startswith(PARTITIONS),
             },
         )
         assert compare_metadata(context, metadata) == []

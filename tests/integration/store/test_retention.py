@@ -18,7 +18,7 @@ from driftline.monitoring.run import run_window
 from driftline.store.engine import store_transaction
 from driftline.store.retention import Retention, drop_expired
 from driftline.store.slices import ensure_profile_partitions
-from driftline.store.tables import baselines, decisions, findings, profiles, reports, slices, windows
+from driftline.store.tables import baselines, decisions, findings, profiles, reports, samples, slices, windows
 from driftline.windows import Window
 from tests.integration.shop_log import END, ROWS_PER_HOUR
 
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WINDOW = Window(END - 6 * HOUR, END)
 LONG = Retention(profiles=200 * DAY, findings=800 * DAY)
-TABLES = (profiles, slices, reports, windows, findings, decisions)
+TABLES = (profiles, samples, slices, reports, windows, findings, decisions)
 
 Brief = Callable[..., Monitor]
 
@@ -71,8 +71,10 @@ def test_profiles_go_by_whole_months_with_their_slices_and_pages(checked: Monito
     assert "profiles_2026_03" in partitions(store_engine)
     dropped = drop_expired(store_engine, LONG, last_of_march)
     assert dropped["profile_partitions"] >= 1
+    assert dropped["sample_partitions"] >= 1
     assert filled(store_engine) == {
-        "profiles": False, "slices": False, "reports": False, "windows": True, "findings": True, "decisions": True
+        "profiles": False, "samples": False, "slices": False, "reports": False,
+        "windows": True, "findings": True, "decisions": True,
     }  # fmt: skip
 
 
