@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, compare, migrate, models
+from driftline.cli import baseline, check, compare, evaluate, migrate, models, predictions
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -23,7 +23,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
+app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="migrate")(migrate.migrate)
+app.command(name="predictions")(predictions.predictions)
 
 
 @app.command()

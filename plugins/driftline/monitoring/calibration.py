@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from driftline.findings import Check
 from driftline.monitoring.check_performance import measured_performance
 from driftline.monitoring.check_predictions import measured_predictions
+from driftline.monitoring.estimation import ESTIMATION, Estimation, learn_estimation
 from driftline.monitoring.monitor import Monitor, segment_names
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
@@ -36,6 +37,8 @@ def calibrate(
         The period's profiles by segment and subject.
     """
     learned: dict[str, Any] = {check.value: {} for check in (Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)}
+    learned[ESTIMATION] = {}
+    estimation: Estimation | None = None
     for segment in ("", *segment_names(monitor)):
         hours = hourly_profiles(connection, baseline, baseline.period, segment)
         windows = list(_windows(hours, baseline.period, monitor.config.schedule.lookback))
@@ -45,6 +48,9 @@ def calibrate(
         learned[Check.PERFORMANCE][segment] = performance.to_json()
         predictions = WindowSpread.of([measured_predictions(monitor, whole, subjects) for subjects in windows])
         learned[Check.PREDICTIONS][segment] = predictions.to_json()
+        of_segment = learn_estimation(monitor, baseline.period, whole, windows, estimation)
+        learned[ESTIMATION][segment] = of_segment.to_json()
+        estimation = estimation or of_segment
     return learned
 
 

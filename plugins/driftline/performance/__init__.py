@@ -3,16 +3,35 @@
 from driftline.performance.arrays import binary_outcomes, regression_outcomes
 from driftline.performance.classification import binary_metrics
 from driftline.performance.degradation import performance_findings
-from driftline.performance.measure import outcome_metrics
+from driftline.performance.error_model import ErrorModel, estimate_errors, estimate_errors_of_profile
+from driftline.performance.estimate_error import EstimateError, estimate_error, is_trusted
+from driftline.performance.estimate_findings import (
+    EstimatedWindow,
+    beside_realised,
+    error_finding,
+    estimate_findings,
+    no_estimate,
+)
+from driftline.performance.estimation import ESTIMATED_METRICS, estimate_binary_metrics
+from driftline.performance.measure import labeled_rows, outcome_metrics, usual_metrics
 from driftline.performance.metric import METRIC_KINDS, Metric, MetricKind, OutcomeProfile
+from driftline.performance.multiclass import ConfusionMatrix, class_metrics, confusion_matrix, multiclass_metrics
+from driftline.performance.multiclass_arrays import multiclass_outcomes
 from driftline.performance.ranking import roc_auc_error_bound
 from driftline.performance.regression import regression_metrics
+from driftline.performance.score_calibration import ScoreCalibration, threshold_misfit
+from driftline.performance.scored import ScoredPredictions
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.tracker import PerformanceTracker
 from driftline.performance.trend import PerformancePoint, PerformanceTrend, performance_trend
 
 __all__ = [
+    "ESTIMATED_METRICS",
     "METRIC_KINDS",
+    "ConfusionMatrix",
+    "ErrorModel",
+    "EstimateError",
+    "EstimatedWindow",
     "Metric",
     "MetricKind",
     "OutcomeProfile",
@@ -20,12 +39,30 @@ __all__ = [
     "PerformanceThresholds",
     "PerformanceTracker",
     "PerformanceTrend",
+    "ScoreCalibration",
+    "ScoredPredictions",
+    "beside_realised",
     "binary_metrics",
     "binary_outcomes",
+    "class_metrics",
+    "confusion_matrix",
+    "error_finding",
+    "estimate_binary_metrics",
+    "estimate_error",
+    "estimate_errors",
+    "estimate_errors_of_profile",
+    "estimate_findings",
+    "is_trusted",
+    "labeled_rows",
+    "multiclass_metrics",
+    "multiclass_outcomes",
+    "no_estimate",
     "outcome_metrics",
     "performance_findings",
     "performance_trend",
     "regression_metrics",
     "regression_outcomes",
     "roc_auc_error_bound",
+    "threshold_misfit",
+    "usual_metrics",
 ]

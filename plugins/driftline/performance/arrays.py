@@ -65,12 +65,7 @@ def regression_outcomes(y_true: Any, y_pred: Any) -> RegressionOutcomeProfile:
 
 def _require_two_classes(labels: NDArray[np.object_], predicted: NDArray[np.object_], positive_label: Any) -> None:
     classes = {"y_true": set(labels.tolist()), "y_pred": set(predicted.tolist()), "positive_label": {positive_label}}
-    kinds = {name: {_kind(value) for value in values} for name, values in classes.items() if values}
-    if len(set().union(*kinds.values())) > 1:
-        shown = "; ".join(f"{name}: {', '.join(sorted(kind))}" for name, kind in kinds.items())
-        raise InputError(
-            f"The classes are of different kinds ({shown}). Give labels, predictions and positive_label alike."
-        )
+    require_one_kind(**classes)
     negatives = (classes["y_true"] | classes["y_pred"]) - {positive_label}
     if len(negatives) > 1:
         shown = ", ".join(repr(value) for value in sorted(negatives)[:5])
@@ -78,6 +73,19 @@ def _require_two_classes(labels: NDArray[np.object_], predicted: NDArray[np.obje
             f"There are {len(negatives)} classes besides {positive_label!r} ({shown}); binary metrics need one. "
             "Set positive_label, or map the classes to two."
         )
+
+
+def require_one_kind(**classes: set[Any]) -> None:
+    """Refuses (`InputError`) classes that are text in one place and numbers in another."""
+    kinds = {name: {_kind(value) for value in values} for name, values in classes.items() if values}
+    if len(set().union(*kinds.values())) > 1:
+        shown = "; ".join(f"{name}: {', '.join(sorted(kind))}" for name, kind in kinds.items())
+        raise InputError(f"The classes are of different kinds ({shown}). Give {_listed(list(classes))} alike.")
+
+
+def _listed(names: list[str]) -> str:
+    spoken = ["labels" if name == "y_true" else "predictions" if name == "y_pred" else name for name in names]
+    return f"{', '.join(spoken[:-1])} and {spoken[-1]}"
 
 
 def _kind(value: Any) -> str:

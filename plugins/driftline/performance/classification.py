@@ -84,24 +84,29 @@ def _confusion_metrics(profile: BinaryOutcomeProfile, confidence: float) -> tupl
     misses, rejections = profile.false_negatives, profile.true_negatives
     rows = profile.rows
     return (
-        _share("accuracy", hits + rejections, rows, "no labels", confidence),
-        _share("precision", hits, hits + false_alarms, f"none of {rows} predictions is positive", confidence),
-        _share("recall", hits, hits + misses, f"none of {rows} labels is positive", confidence),
-        _f1(
-            _share("f1", hits, hits + false_alarms + misses, "neither labels nor predictions are positive", confidence)
+        share_metric("accuracy", hits + rejections, rows, "no labels", confidence),
+        share_metric("precision", hits, hits + false_alarms, f"none of {rows} predictions is positive", confidence),
+        share_metric("recall", hits, hits + misses, f"none of {rows} labels is positive", confidence),
+        f1_from_star(
+            share_metric(
+                "f1", hits, hits + false_alarms + misses, "neither labels nor predictions are positive", confidence
+            )
         ),
-        _share("specificity", rejections, rejections + false_alarms, f"none of {rows} labels is negative", confidence),
+        share_metric(
+            "specificity", rejections, rejections + false_alarms, f"none of {rows} labels is negative", confidence
+        ),
     )
 
 
-def _share(name: str, successes: int, size: int, undefined_because: str, confidence: float) -> Metric:
+def share_metric(name: str, successes: int, size: int, undefined_because: str, confidence: float) -> Metric:
+    """A share of ``size`` rows with Wilson's interval; undefined where there are none."""
     if size == 0:
         return undefined(name, undefined_because)
     share = successes / size
     return Metric(name, share, *wilson_interval(share, size, confidence), size=size)
 
 
-def _f1(star: Metric) -> Metric:
+def f1_from_star(star: Metric) -> Metric:
     """F1 from F* [1]_."""
     if star.value is None or star.interval_low is None or star.interval_high is None:
         return star

@@ -45,6 +45,13 @@ def mean_interval(moments: Moments, confidence: float) -> Interval | None:
     return moments.mean - half_width, moments.mean + half_width
 
 
+def logit_interval(share: float, variance: float, confidence: float) -> Interval:
+    """The normal interval on the logit scale of a ``share`` above 0 and below 1, so that it stays within 0 to 1."""
+    center = math.log(share / (1 - share))
+    half_width = critical_value(confidence) * math.sqrt(variance) / (share * (1 - share))
+    return _inverse_logit(center - half_width), _inverse_logit(center + half_width)
+
+
 def difference_interval(left: float, left_interval: Interval, right: float, right_interval: Interval) -> Interval:
     """Interval of ``left - right`` from the intervals of both [2]_, at their level of confidence."""
     difference = left - right
@@ -71,3 +78,7 @@ def ratio_interval(
         (product - math.sqrt(max(low_root, 0.0))) / low_scale if low_scale > 0 else 0.0,
         (product + math.sqrt(max(high_root, 0.0))) / high_scale if high_scale > 0 else math.inf,
     )
+
+
+def _inverse_logit(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else 1 - 1 / (1 + math.exp(value))

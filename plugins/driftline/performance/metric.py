@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from driftline.profiles import BinaryOutcomeProfile, RegressionOutcomeProfile
+from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile, RegressionOutcomeProfile
 
-OutcomeProfile = BinaryOutcomeProfile | RegressionOutcomeProfile
+OutcomeProfile = BinaryOutcomeProfile | MulticlassOutcomeProfile | RegressionOutcomeProfile
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ METRIC_KINDS: Mapping[str, MetricKind] = MappingProxyType(
         "specificity": MetricKind.SHARE,
         "roc_auc": MetricKind.SHARE,
         "pr_auc": MetricKind.SHARE,
+        "precision_macro": MetricKind.SHARE,
+        "recall_macro": MetricKind.SHARE,
+        "f1_macro": MetricKind.SHARE,
+        "precision_weighted": MetricKind.SHARE,
+        "recall_weighted": MetricKind.SHARE,
+        "f1_weighted": MetricKind.SHARE,
+        "roc_auc_ovr": MetricKind.SHARE,
+        "roc_auc_ovr_weighted": MetricKind.SHARE,
         "log_loss": MetricKind.ERROR,
         "brier": MetricKind.ERROR,
         "calibration_error": MetricKind.GAP,
@@ -70,6 +78,7 @@ METRIC_KINDS: Mapping[str, MetricKind] = MappingProxyType(
 """The metrics that can be judged. Bias and the error's quantiles are shown, not judged: they have no better side."""
 
 BINARY_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "brier")
+MULTICLASS_METRICS = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc_ovr", "log_loss")
 REGRESSION_METRICS = ("mae", "rmse", "r2")
 """What is judged unless the thresholds name metrics."""
 

@@ -15,13 +15,12 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftline.performance.intervals import Interval, critical_value, wilson_interval
+from driftline.performance.intervals import Interval, critical_value, logit_interval, wilson_interval
 from driftline.performance.metric import Metric, undefined
 from driftline.profiles import BinaryOutcomeProfile
 
@@ -40,7 +39,7 @@ def roc_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
         return undefined("roc_auc", reason, positives + negatives)
     area, variance = _area_and_variance(profile)
     if 0 < area < 1 and variance > 0:
-        interval = _logit_interval(area, variance, confidence)
+        interval = logit_interval(area, variance, confidence)
     else:
         interval = _newcombe_interval(area, positives, negatives, confidence)
     return Metric("roc_auc", area, *interval, size=positives + negatives)
@@ -68,7 +67,7 @@ def pr_auc(profile: BinaryOutcomeProfile, confidence: float) -> Metric:
         return undefined("pr_auc", reason, positives + negatives)
     area, variance = _average_precision_and_variance(profile)
     if 0 < area < 1 and variance > 0:
-        interval = _logit_interval(area, variance, confidence)
+        interval = logit_interval(area, variance, confidence)
     else:
         interval = wilson_interval(area, positives, confidence)
     return Metric("pr_auc", area, *interval, size=positives + negatives)
@@ -128,16 +127,6 @@ def _average_precision_and_variance(profile: BinaryOutcomeProfile) -> tuple[floa
 
 def _suffix_sums(values: Floats) -> Floats:
     return np.cumsum(values[::-1])[::-1]
-
-
-def _logit_interval(area: float, variance: float, confidence: float) -> Interval:
-    center = math.log(area / (1 - area))
-    half_width = critical_value(confidence) * math.sqrt(variance) / (area * (1 - area))
-    return _inverse_logit(center - half_width), _inverse_logit(center + half_width)
-
-
-def _inverse_logit(value: float) -> float:
-    return 1 / (1 + math.exp(-value)) if value >= 0 else 1 - 1 / (1 + math.exp(value))
 
 
 def _newcombe_interval(area: float, positives: int, negatives: int, confidence: float) -> Interval:

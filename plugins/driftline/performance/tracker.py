@@ -10,6 +10,7 @@ from driftline.performance.arrays import binary_outcomes, regression_outcomes
 from driftline.performance.degradation import performance_findings
 from driftline.performance.measure import labeled_rows, outcome_metrics
 from driftline.performance.metric import Metric, OutcomeProfile
+from driftline.performance.multiclass_arrays import multiclass_outcomes
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.trend import TREND_DAYS, PerformancePoint, PerformanceTrend, performance_trend
 from driftline.predictions.task import PredictionTask
@@ -26,6 +27,8 @@ class PerformanceTracker:
         The class that counts as positive (binary classification).
     thresholds : PerformanceThresholds
         What counts as degradation.
+    classes : sequence, optional
+        The classes in the order of the scores' columns (multiclass classification; scikit-learn's ``classes_``).
 
     Examples
     --------
@@ -40,15 +43,19 @@ class PerformanceTracker:
         *,
         positive_label: Any = 1,
         thresholds: PerformanceThresholds | None = None,
+        classes: Sequence[Any] | None = None,
     ) -> None:
         self.task = task
         self.positive_label = positive_label
         self.thresholds = thresholds if thresholds is not None else PerformanceThresholds()
+        self.classes = classes
 
     def count_outcomes(self, y_true: Any, y_pred: Any, y_pred_proba: Any | None = None) -> OutcomeProfile:
-        """The rows as an outcome profile (`binary_outcomes` or `regression_outcomes`)."""
+        """The rows as an outcome profile (`binary_outcomes`, `multiclass_outcomes` or `regression_outcomes`)."""
         if self.task is PredictionTask.REGRESSION:
             return regression_outcomes(y_true, y_pred)
+        if self.task is PredictionTask.MULTICLASS_CLASSIFICATION:
+            return multiclass_outcomes(y_true, y_pred, y_pred_proba, classes=self.classes)
         return binary_outcomes(y_true, y_pred, y_pred_proba, positive_label=self.positive_label)
 
     def calculate_metrics(self, y_true: Any, y_pred: Any, y_pred_proba: Any | None = None) -> dict[str, Metric]:
@@ -58,8 +65,8 @@ class PerformanceTracker:
         ----------
         y_true, y_pred : array-like, shape (rows,)
             Labels and predictions; rows where one is null are left out.
-        y_pred_proba : array-like, shape (rows,) or (rows, 2), optional
-            Score of the positive class, 0 to 1. Others are left out of the metrics that need scores.
+        y_pred_proba : array-like, shape (rows,), (rows, 2) or (rows, classes), optional
+            Score of the positive class, or of every class, 0 to 1. Others are left out of the metrics that need scores.
 
         Raises
         ------

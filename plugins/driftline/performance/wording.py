@@ -12,6 +12,14 @@ TITLES = {
     "f1": "F1",
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
+    "precision_macro": "Macro precision",
+    "recall_macro": "Macro recall",
+    "f1_macro": "Macro F1",
+    "precision_weighted": "Weighted precision",
+    "recall_weighted": "Weighted recall",
+    "f1_weighted": "Weighted F1",
+    "roc_auc_ovr": "One-vs-rest ROC-AUC",
+    "roc_auc_ovr_weighted": "Weighted one-vs-rest ROC-AUC",
     "log_loss": "Log loss",
     "brier": "Brier score",
     "mae": "MAE",
@@ -26,7 +34,7 @@ def description(before: Metric, now: Metric, drop: Drop, comparison: Comparison)
     against = "the baseline" if comparison is Comparison.BASELINE else "the reference"
     change = f"{_amount(abs(drop.size), kind)} {'worse' if drop.size > 0 else 'better'}"
     return (
-        f"{title(now.name)} is {_shown(now, kind)} where {against} has {_shown(before, kind)}: {change} "
+        f"{title(now.name)} is {_shown(now)} where {against} has {_shown(before)}: {change} "
         f"(interval {_signed(drop.low, kind)} to {_signed(drop.high, kind)} worse); "
         f"{_amount(drop.allowed, kind)} are allowed."
     )
@@ -48,9 +56,13 @@ def title(name: str) -> str:
     return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
-def _shown(metric: Metric, kind: MetricKind) -> str:
-    value = metric.value if metric.value is not None else math.nan
-    return f"{value:.1%}" if kind is MetricKind.SHARE and metric.name != "r2" else f"{value:.4g}"
+def shown(name: str, value: float) -> str:
+    """A metric's value for people: 94.2% for shares, four digits for others."""
+    return f"{value:.1%}" if METRIC_KINDS[name] is MetricKind.SHARE and name != "r2" else f"{value:.4g}"
+
+
+def _shown(metric: Metric) -> str:
+    return shown(metric.name, metric.value if metric.value is not None else math.nan)
 
 
 def _amount(size: float, kind: MetricKind) -> str:

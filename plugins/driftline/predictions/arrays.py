@@ -68,6 +68,17 @@ def is_null(value: Any) -> bool:
     return not isinstance(equals_itself, (bool, np.bool_)) or not equals_itself
 
 
+def level_of(value: Any) -> str | None:
+    """A class as text: ``1``, ``1.0`` and ``"1"`` are the same, and so are ``True`` and ``"true"``."""
+    if is_null(value):
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
 def nulls_of(column: Column) -> NDArray[np.bool_]:
     """Per row, whether it has no value."""
     return np.fromiter((is_null(value) for value in column), dtype=np.bool_, count=column.size)

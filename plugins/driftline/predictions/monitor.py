@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.findings import Finding
-from driftline.predictions.arrays import column_of, is_null, numbers_of, require_same_length, scores_of
+from driftline.predictions.arrays import column_of, level_of, numbers_of, require_same_length, scores_of
 from driftline.predictions.cells import change_within
 from driftline.predictions.checks import prediction_findings
 from driftline.predictions.scores import SURE, UNSURE, mean_entropy
@@ -150,7 +150,7 @@ class PredictionDistributionMonitor:
         column = column_of(predictions, "predictions")
         scores = None if probabilities is None else scores_of(probabilities, "probabilities")
         require_same_length(predictions=column, probabilities=scores)
-        levels = [level for value in column if (level := _level(value)) is not None]
+        levels = [level for value in column if (level := level_of(value)) is not None]
         return _Outputs(Counter(levels), column.size, scores)
 
 
@@ -199,14 +199,3 @@ def _confidence(profile: NumericProfile | None) -> dict[str, Any]:
         "certain_share": change_within(profile, profile, np.nextafter(low, 1), np.nextafter(high, 0)).complement.seen,
         "entropy_bits": mean_entropy(profile)[0],
     }
-
-
-def _level(value: Any) -> str | None:
-    """A class as text: ``1``, ``1.0`` and ``"1"`` are the same, and so are ``True`` and ``"true"``."""
-    if is_null(value):
-        return None
-    if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)

@@ -9,4 +9,5 @@ class PredictionTask(StrEnum):
     """The kinds of prediction that outputs and performance are judged by."""
 
     BINARY_CLASSIFICATION = "binary_classification"
+    MULTICLASS_CLASSIFICATION = "multiclass_classification"
     REGRESSION = "regression"

@@ -84,6 +84,23 @@ def window_findings(connection: Connection, model: str, window: Window) -> list[
     return [_finding(row._mapping) for row in rows]
 
 
+def earlier_findings(
+    connection: Connection, model: str, test: str, since: datetime, until: datetime
+) -> list[tuple[Window, Finding]]:
+    """The findings of one test on windows within ``since`` and ``until``, the newest window first."""
+    rows = connection.execute(
+        select(findings)
+        .where(
+            findings.c.model == model,
+            findings.c.test == test,
+            findings.c.window_start >= since,
+            findings.c.window_end <= until,
+        )
+        .order_by(findings.c.window_end.desc(), findings.c.window_start.desc())
+    )
+    return [(Window(row.window_start, row.window_end), _finding(row._mapping)) for row in rows]
+
+
 def replace_report(
     connection: Connection, model: str, window: Window, *, kind: str, content_type: str, body: str
 ) -> None:
