@@ -104,6 +104,16 @@ class Finding:
     def key(self) -> tuple[str, str, str, str, str]:
         return (self.version, self.comparison.value, self.segment, self.subject, self.test)
 
+    @property
+    def harm(self) -> float:
+        """What it may cost the model: effect times importance, where the check knows it; 0 otherwise."""
+        return float(self.details.get("harm", 0.0))
+
+    @property
+    def is_information(self) -> bool:
+        """Whether it is told without being judged: nothing is ever decided on it."""
+        return bool(self.details.get("is_information", False))
+
 
 RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows"})
 """Subjects that are not features: a feature may not have one of these names."""
@@ -119,7 +129,8 @@ def worst(findings: Iterable[Finding]) -> Severity:
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, the most severe first; ties by subject and test."""
+    """The findings, the most severe first, of equally severe ones the most harmful; ties by subject and test."""
     return sorted(
-        findings, key=lambda finding: (-finding.severity.rank, finding.subject, finding.test, finding.segment)
+        findings,
+        key=lambda finding: (-finding.severity.rank, -finding.harm, finding.subject, finding.test, finding.segment),
     )

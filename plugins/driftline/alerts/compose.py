@@ -68,8 +68,9 @@ def _led(group: list[Finding]) -> list[Finding]:
     return sorted(by_severity(group), key=lambda each: (-each.severity.rank, each.segment != "", not each.description))
 
 
-def _precedence(group: list[Finding]) -> tuple[int, int, str]:
-    return (-group[0].severity.rank, -len(group), group[0].subject)
+def _precedence(group: list[Finding]) -> tuple[int, float, int, str]:
+    harm = max(finding.harm for finding in group)
+    return (-group[0].severity.rank, -harm, -len(group), group[0].subject)
 
 
 def _item(group: list[Finding]) -> AlertItem:

@@ -62,7 +62,10 @@ def decide(policy: Policy, findings: Sequence[Finding]) -> Decision:
     1. A critical, final finding of a rollback check on one version rolls that version back.
     2. A detected finding of `Policy.alert_severity` or worse alerts.
     3. Otherwise nothing follows; the reason says what was only noted, and what could not be evaluated.
+
+    Findings that are only information (`Finding.is_information`) are passed over.
     """
+    findings = [finding for finding in findings if not finding.is_information]
     causes = tuple(_causes(policy, findings))
     severity = worst(findings)
     bad_version = _bad_version(policy, findings)

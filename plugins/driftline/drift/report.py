@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from driftline.drift.drawing import drawn
+from driftline.drift.localization import DriftLocalization, FeatureLocalization
 from driftline.drift.movement import Move, missing_move, moves_of
 from driftline.drift.result import DriftResult, DriftSeverity
 from driftline.drift.verdict import DriftVerdict
@@ -43,27 +44,48 @@ class FeatureReport:
     results: tuple[DriftResult, ...]
     moves: tuple[Move, ...]
     picture: Markup
+    location: FeatureLocalization | None = None
 
 
-def render_drift_report(verdict: DriftVerdict, title: str, report_format: ReportFormat) -> str:
-    """Renders the verdict; every name and value that came from data is escaped for the format."""
+def render_drift_report(
+    verdict: DriftVerdict, title: str, report_format: ReportFormat, localization: DriftLocalization | None = None
+) -> str:
+    """Renders the verdict; every name and value that came from data is escaped for the format.
+
+    With a localization the drifted features come by harm, and each says where its drift is.
+    """
     template = _templates(report_format).get_template(f"drift_report.{report_format.value}.jinja")
-    return template.render(_content(verdict, title, with_pictures=report_format is ReportFormat.HTML))
+    return template.render(
+        _content(
+            verdict,
+            title,
+            localization or DriftLocalization(),
+            with_pictures=report_format is ReportFormat.HTML,
+        )
+    )
 
 
-def _content(verdict: DriftVerdict, title: str, *, with_pictures: bool) -> dict[str, Any]:
+def _content(
+    verdict: DriftVerdict, title: str, localization: DriftLocalization, *, with_pictures: bool
+) -> dict[str, Any]:
     leading = verdict.leading_results
-    others = [name for name in leading if name not in verdict.drifted_features]
-    ranked = [*verdict.drifted_features, *sorted(others, key=lambda name: _distance_left(leading[name]))]
+    located = localization.by_feature
+    drifted = dict.fromkeys([*located, *verdict.drifted_features])
+    others = [name for name in leading if name not in drifted]
+    ranked = [*drifted, *sorted(others, key=lambda name: _distance_left(leading[name]))]
     return {
         "title": title,
         "verdict": verdict,
         "status": f"Drift detected ({verdict.severity})" if verdict.detected else "No drift detected",
         "action": _ACTIONS[verdict.severity],
         "features": [
-            _feature(verdict, name, leading[name], with_pictures and rank < MAXIMUM_DRAWN_FEATURES)
+            replace(
+                _feature(verdict, name, leading[name], with_pictures and rank < MAXIMUM_DRAWN_FEATURES),
+                location=located.get(name),
+            )
             for rank, name in enumerate(ranked)
         ],
+        "causes": localization.sentences,
         "evaluated": len({result.feature_name for result in verdict.results if not result.reason}),
     }
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from driftline.config import Feature
 from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVerdict, ReportFormat, findings_of
+from driftline.drift.as_findings import with_location
+from driftline.drift.localization import DriftLocalization
+from driftline.drift.report import render_drift_report
 from driftline.findings import Check, Comparison, Finding, Status
 from driftline.monitoring.calibration import drift_budget
 from driftline.monitoring.checks import Evidence, Result, nothing_to_check, vanished_features
+from driftline.monitoring.drift_localization import localized
 from driftline.monitoring.monitor import Monitor
+from driftline.monitoring.previous_window import compare_with_previous_window
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
 from driftline.sources.catalog import missing_features
@@ -21,16 +27,38 @@ def check_drift(monitor: Monitor, evidence: Evidence) -> Result:
     detectors = {segment: _detector(monitor, evidence, segment) for _, segment in evidence.current}
     features = evidence.baseline.subjects(Role.FEATURE)
     findings: list[Finding] = list(_unwatched(monitor, evidence))
-    verdicts: dict[str, DriftVerdict] = {}
+    judged: dict[str, _Judged] = {}
+    # The whole comes first: its name is empty.
     for (version, segment), subjects in sorted(evidence.current.items()):
         reference = _features(evidence.reference.get(segment, {}), features)
         verdict = detectors[segment].detect_profile_drift(
             reference, _features(subjects, features), window=evidence.record.window
         )
-        findings += findings_of(verdict, version=version, segment=segment, comparison=Comparison.BASELINE)
+        found = findings_of(verdict, version=version, segment=segment, comparison=Comparison.BASELINE)
+        localization = localized(
+            monitor,
+            evidence,
+            verdict,
+            detectors[segment].calibration,
+            version=version,
+            segment=segment,
+            passed_over=judged[version].verdict.drifted_features if version in judged else (),
+        )
+        # What the whole has drifted in is told in a segment's finding as it is of the whole: it may lead the alert.
+        of_whole = judged[version].localization.by_feature if version in judged else {}
+        findings += with_location(found, {**of_whole, **localization.by_feature})
         if segment == "":
-            verdicts[version] = verdict
-    return Result(findings, _page(monitor, evidence, verdicts))
+            judged[version] = _Judged(verdict, localization)
+    findings += compare_with_previous_window(monitor, evidence)
+    return Result(findings, _page(monitor, evidence, judged))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What was found on the whole of one version."""
+
+    verdict: DriftVerdict
+    localization: DriftLocalization
 
 
 def _detector(monitor: Monitor, evidence: Evidence, segment: str) -> DriftDetector:
@@ -83,10 +111,12 @@ def _not_compared(feature: Feature, reason: str) -> Finding:
     )
 
 
-def _page(monitor: Monitor, evidence: Evidence, verdicts: Mapping[str, DriftVerdict]) -> str:
+def _page(monitor: Monitor, evidence: Evidence, judged: Mapping[str, _Judged]) -> str:
     """The report of the version with the worst drift; the others' findings are in the tables."""
-    if not verdicts:
+    if not judged:
         return ""
-    version = max(verdicts, key=lambda name: verdicts[name].severity.rank)
+    version = max(judged, key=lambda name: judged[name].verdict.severity.rank)
     title = f"{monitor.model} {version}, {evidence.record.window}"
-    return DriftDetector().generate_drift_report(verdicts[version], title, ReportFormat.HTML)
+    return render_drift_report(
+        judged[version].verdict, title, ReportFormat.HTML, localization=judged[version].localization
+    )

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, make_url
 
 from driftline.decisions import Verdict
 from driftline.errors import SourceError, StoreError
-from driftline.findings import Check, Finding, Severity, Status
+from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.local.provisioning import Urls
 from driftline.monitoring.decision import Context
 from driftline.monitoring.monitor import Monitor, open_monitor
@@ -92,7 +92,7 @@ def test_too_few_rows_are_not_evaluated_and_the_decision_says_so(brief: Brief, s
     run = run_window(brief(checks=QUICK), WINDOW, ALIVE)
     assert run.failures == ()
     assert statuses(about(run, check=Check.DRIFT)) == {Status.NOT_EVALUATED}
-    assert {finding.reason for finding in about(run, check=Check.DRIFT)} == {
+    assert {finding.reason for finding in about(run, check=Check.DRIFT, comparison=Comparison.BASELINE)} == {
         "The current window has 36 rows; at least 200 are needed."
     }
     assert statuses(about(run, check=Check.PERFORMANCE, test="degradation")) == {Status.NOT_EVALUATED}
@@ -237,7 +237,8 @@ def test_versions_may_be_null_or_anything(brief: Brief, shop: ShopLog) -> None:
     monitor = brief(checks={"drift": {"minimum_rows": 20}})
     run = run_window(monitor, WINDOW, ALIVE)
     assert run.failures == ()
-    assert {finding.version for finding in about(run, check=Check.DRIFT)} == {*versions[:3], "(none)"}
+    compared = about(run, check=Check.DRIFT, comparison=Comparison.BASELINE)
+    assert {finding.version for finding in compared} == {*versions[:3], "(none)"}
     assert run.record.rows == 6 * ROWS_PER_HOUR
     missing = only(run, test="version_not_null")
     assert (missing.status, missing.severity) == (Status.DETECTED, Severity.CRITICAL)

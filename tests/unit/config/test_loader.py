@@ -305,3 +305,10 @@ def test_a_configuration_cannot_be_changed_afterwards(tmp_path: Path) -> None:
     config = loaded(tmp_path, MINIMAL)
     with pytest.raises(ValueError, match="frozen"):
         config.model = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("importance", ["-0.1", ".inf", ".nan", "high"])
+def test_an_importance_is_a_number_of_zero_or_more(tmp_path: Path, importance: str) -> None:
+    text = MINIMAL.replace("discover", f"[{{name: amount, kind: numeric, importance: {importance}}}]")
+    [fault] = faults(tmp_path, text)
+    assert "importance: found" in fault
