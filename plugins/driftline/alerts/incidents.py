@@ -23,8 +23,10 @@ class IncidentChangeKind(StrEnum):
     OPENED = "opened"
     ESCALATED = "escalated"
     """The severity rose above every earlier one."""
+    WIDENED = "widened"
+    """A subject alarms that has not alarmed since the incident opened."""
     UPDATED = "updated"
-    """Newer findings, no higher severity."""
+    """Newer findings of the same subjects, no higher severity."""
     UNCHANGED = "unchanged"
     """This window has been counted before, or a newer one has."""
 
@@ -36,16 +38,22 @@ class IncidentChange:
     incident_id: int
     change: IncidentChangeKind
     severity: Severity
+    new_subjects: tuple[str, ...] = ()
+    """What an incident was widened by."""
 
     @property
     def calls_for_alert(self) -> bool:
-        """Whether people should hear of it: an incident speaks when it opens and when it gets worse."""
-        return self.change in {IncidentChangeKind.OPENED, IncidentChangeKind.ESCALATED}
+        """Whether people should hear of it: an incident speaks when it opens, gets worse or gets wider.
+
+        Without the last, an incident that stays open for weeks would hide whatever else breaks meanwhile.
+        """
+        return self.change in {IncidentChangeKind.OPENED, IncidentChangeKind.ESCALATED, IncidentChangeKind.WIDENED}
 
     @property
     def deduplication_key(self) -> str:
-        """Names the alert: at most one per incident and severity, however often the window runs."""
-        return f"incident/{self.incident_id}/{self.severity}"
+        """Names the alert: at most one per incident, severity and set of new subjects, however often a window runs."""
+        also = "".join(f"/{subject}" for subject in self.new_subjects)
+        return f"incident/{self.incident_id}/{self.severity}{also}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,12 +145,18 @@ def _count_in(connection: Connection, judged: _Judged, cause: Cause) -> Incident
         findings=[list(finding.key) for finding in cause.findings],
         window=judged.window,
         at=judged.now,
+        subjects={finding.subject for finding in cause.findings},
+        alert_severity=judged.monitor.config.checks.alert_severity,
     )
 
 
 def _not_recovered(decision: Decision, findings: Sequence[Finding]) -> Collection[str]:
     """Checks that found something, or nothing because they could not look: no data is no recovery."""
-    evaluated = {finding.check for finding in findings if finding.status is not Status.NOT_EVALUATED}
+    evaluated = {
+        finding.check
+        for finding in findings
+        if finding.status is not Status.NOT_EVALUATED and not finding.is_information
+    }
     return {cause.check.value for cause in decision.causes} | {check.value for check in Check if check not in evaluated}
 
 
@@ -163,7 +169,7 @@ def _enqueue_alert(connection: Connection, judged: _Judged, news: Sequence[tuple
         channel=config.slack_channel,
         window=judged.window,
         findings=[finding for cause, _ in news for finding in cause.findings],
-        decision=_sentence(judged.decision),
+        decision=_sentence(judged.decision) + _widening([change for _, change in news]),
         links=judged.context.links,
     )
     enqueue(
@@ -181,6 +187,11 @@ def _sentence(decision: Decision) -> str:
     if decision.verdict is Verdict.ROLL_BACK:
         return f"Rolling back version {decision.bad_version}: {decision.reason}."
     return f"Alert: {decision.reason}."
+
+
+def _widening(changes: Sequence[IncidentChange]) -> str:
+    new = [subject for change in changes for subject in change.new_subjects]
+    return f" New in an open incident: {', '.join(new)}." if new else ""
 
 
 def _summary(decision: Decision, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from driftline.alerts.incidents import Incident, IncidentChange, IncidentChangeKind, IncidentStatus
-from driftline.findings import Severity
+from driftline.findings import Severity, Status
 from driftline.store.json_values import json_safe
+from driftline.store.tables import findings as findings_table
 from driftline.store.tables import incidents
 from driftline.windows import Window, as_utc
 
@@ -26,13 +27,25 @@ def open_or_update_incident(
     findings: Sequence[Any],
     window: Window,
     at: datetime,
+    subjects: Collection[str] = (),
+    alert_severity: Severity = Severity.MEDIUM,
 ) -> IncidentChange:
     """Counts a window that found ``cause`` into its incident; the same window again changes nothing twice.
 
     Opens one where none is open. A higher severity than ever escalates it. A newer window, or the last one with
-    revised findings, replaces title and findings. A window that a resolved incident has counted opens no other one.
+    revised findings, replaces title and findings, and widens it where it names one of ``subjects`` that no window
+    before it has found at ``alert_severity`` or above since the incident opened. A window that a resolved incident has
+    counted opens no other one.
     """
-    found = _Sighting(severity, json_safe(title), json_safe(list(findings)), window, as_utc(at, "at"))
+    found = _Sighting(
+        severity,
+        json_safe(title),
+        json_safe(list(findings)),
+        window,
+        as_utc(at, "at"),
+        frozenset(subjects),
+        tuple(each for each in Severity if each.rank >= alert_severity.rank),
+    )
     _lock(connection, model)
     incident = _open_incident(connection, model, cause)
     if incident is not None:
@@ -84,6 +97,8 @@ class _Sighting:
     findings: list[Any]
     window: Window
     at: datetime
+    subjects: frozenset[str]
+    alarming: tuple[Severity, ...]
 
 
 def _lock(connection: Connection, model: str) -> None:
@@ -129,13 +144,35 @@ def _open(connection: Connection, model: str, cause: str, found: _Sighting) -> I
 
 def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> IncidentChange:
     change = _kind_of_change(incident, found)
+    new_subjects = _new_subjects(connection, incident, found) if change is IncidentChangeKind.UPDATED else ()
+    if new_subjects:
+        change = IncidentChangeKind.WIDENED
     highest = max(Severity(incident.severity), found.severity, key=lambda severity: severity.rank)
     values: dict[str, Any] = {"severity": highest.value, "updated_at": found.at}
     if found.window.end >= incident.last_window_end:
         values |= {"title": found.title, "findings": found.findings, "last_window_end": found.window.end}
     if change is not IncidentChangeKind.UNCHANGED:
         connection.execute(update(incidents).where(incidents.c.incident_id == incident.incident_id).values(**values))
-    return IncidentChange(incident.incident_id, change, highest)
+    return IncidentChange(incident.incident_id, change, highest, new_subjects)
+
+
+def _new_subjects(connection: Connection, incident: Row[Any], found: _Sighting) -> tuple[str, ...]:
+    """Those that have not alarmed since the incident opened, the last window's revision left aside."""
+    if not found.subjects:
+        return ()
+    known = connection.execute(
+        select(findings_table.c.subject)
+        .distinct()
+        .where(
+            findings_table.c.model == incident.model,
+            findings_table.c.check_name == incident.cause,
+            findings_table.c.status == Status.DETECTED.value,
+            findings_table.c.severity.in_([severity.value for severity in found.alarming]),
+            findings_table.c.window_end >= incident.first_window_end,
+            findings_table.c.window_end < found.window.end,
+        )
+    ).scalars()
+    return tuple(sorted(found.subjects - set(known)))
 
 
 def _kind_of_change(incident: Row[Any], found: _Sighting) -> IncidentChangeKind:

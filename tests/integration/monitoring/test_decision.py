@@ -153,6 +153,18 @@ def test_the_same_cause_in_the_next_window_tells_nobody_again(judge: Any, store_
     assert (len(opened), len(alerts)) == (1, 1)
 
 
+def test_an_open_incident_does_not_hide_what_breaks_later(judge: Any, store_engine: Engine) -> None:
+    other = replace(LOUD, subject="country")
+    judge(WINDOW, LIVE, [LOUD, replace(other, severity=Severity.LOW)])
+    for hours in (6, 6, 12, 18):
+        judge(*later(hours), [LOUD, other] if hours != 12 else [other])
+    opened, alerts = followed(store_engine)
+    assert opened == [("drift", "open", "high")]
+    assert [key.partition("/high")[2] for key, _ in alerts] == ["", "/country"]
+    messages = [AlertMessage.from_json(message) for (message,) in rows_of(store_engine, alert_outbox.c.message)]
+    assert ["New in an open incident: country." in message.verdict for message in messages].count(True) == 1
+
+
 def test_a_cause_that_gets_worse_tells_once_more(judge: Any, store_engine: Engine) -> None:
     judge(WINDOW, LIVE, [LOUD])
     for _ in range(2):

@@ -11,6 +11,7 @@ from driftline.findings import Severity
     [
         (IncidentChangeKind.OPENED, True),
         (IncidentChangeKind.ESCALATED, True),
+        (IncidentChangeKind.WIDENED, True),
         (IncidentChangeKind.UPDATED, False),
         (IncidentChangeKind.UNCHANGED, False),
     ],
