@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(BIN)/uv"
-TESTS ?= tests
+# The tests of a real Airflow, of which there is one, mostly wait: they run beside the others.
+AIRFLOW_TESTS := tests/dags
+TESTS := tests/unit tests/integration
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help demo stop clean status test lint format bench lock setup
@@ -29,7 +32,11 @@ clean: ## Stop the demo and remove its state (.driftline)
 	@rm -rf .driftline
 
 test: lint ## Run all tests: lint, types, unit, integration on real Postgres and real Airflow
-	@"$(BIN)/python" -m pytest $(TESTS)
+	@log=$$(mktemp); "$(BIN)/python" -m pytest $(AIRFLOW_TESTS) >"$$log" 2>&1 & airflow=$$!; \
+	trap 'kill $$airflow 2>/dev/null && wait $$airflow; rm -f "$$log"' EXIT INT TERM; \
+	"$(BIN)/python" -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(TESTS); others=$$?; \
+	echo "Waiting for the tests of real Airflow"; wait $$airflow; on_airflow=$$?; cat "$$log"; \
+	[ $$others -eq 0 ] && [ $$on_airflow -eq 0 ]
 
 lint: $(READY) ## Check style, types and the design's import rules
 	@"$(BIN)/ruff" check .

@@ -4,6 +4,7 @@ that speaks Slack's protocol. The metadata has a server of its own, so that a te
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +93,8 @@ def wait_until(is_met: Callable[[], bool], seconds: float, what: str) -> None:
 
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Installation]:
+    # Run in the background, as `make test` does, a shell's children are told to end by this signal: nothing may stay.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="driftline-airflow-") as folder:
         home = Path(folder)
         metadata_server = EmbeddedPostgres(home / "metadata", SCRATCH)

@@ -32,6 +32,14 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "triggerer": ("triggerer", "--skip-serve-logs"),
     }
 )
+LOCAL_SETTINGS = """\
+# Written by Driftline: the scheduler imports what tasks need once, and tasks forked from it start with it in memory.
+import os
+
+if os.environ.get("DRIFTLINE_PRELOAD"):
+    import driftline.dagkit.preload  # noqa: F401
+"""
+PRELOADING = {"scheduler": {"DRIFTLINE_PRELOAD": "1"}}
 HEALTH_KEYS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -168,6 +176,7 @@ class LocalAirflow:
         require_free(self._settings.port)
         login = self.login
         write_private(self._settings.password_file, json.dumps({login.user: login.password}))
+        write_private(self._settings.home / "config" / "airflow_local_settings.py", LOCAL_SETTINGS)
         self._migrate()
         for process in self._processes():
             process.start()
@@ -248,7 +257,7 @@ class LocalAirflow:
                 name=f"airflow-{name}",
                 folder=self._run_folder,
                 command=(sys.executable, "-m", "airflow", *arguments),
-                environment=variables,
+                environment={**variables, **PRELOADING.get(name, {})},
                 working_directory=self._settings.home,
             )
             for name, arguments in COMPONENTS.items()
