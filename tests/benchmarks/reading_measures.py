@@ -102,6 +102,25 @@ def count(table: str, rows: int) -> Measurement:
     return measurement
 
 
+def sample(table: str, rows: int) -> Measurement:
+    """What a monitor does: the window read with its ids, counted, and 500 rows of each hour kept."""
+    from driftline.profiles.counting import SliceCounter
+    from driftline.profiles.sample_counting import SampleCounter
+    from driftline.sources.queries import Conversion
+
+    log, window, columns, binnings = _log(table)
+    counter, sampler = SliceCounter([], binnings), SampleCounter([], binnings)
+    with measured() as measurement:
+        for batch in log.read_predictions(window, [*columns, log.selected("id", Conversion.NUMBER)]):
+            counter.add(batch)
+            sampler.add(batch)
+        profiles, samples = counter.profiles(), sampler.samples()
+    measurement.rows = sum(drawn.population for drawn in samples.values())
+    measurement.more["slices"] = len(profiles)
+    measurement.more["sampled"] = sum(map(len, samples.values()))
+    return measurement
+
+
 def count_day(table: str, rows: int) -> Measurement:
     """Counting a day in memory, and merging its hourly profiles."""
     from driftline.profiles import merge
@@ -143,7 +162,8 @@ def checks(table: str, rows: int) -> Measurement:
 
 
 MEASURES: dict[str, Callable[[str, int], Measurement]] = {
-    "copy": copy, "pandas": pandas, "read": read, "count": count, "count_day": count_day, "checks": checks,
+    "copy": copy, "pandas": pandas, "read": read, "count": count, "sample": sample,
+    "count_day": count_day, "checks": checks,
 }  # fmt: skip
 
 
