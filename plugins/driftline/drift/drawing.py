@@ -58,8 +58,9 @@ def drawn(pair: Pair) -> str:
 
 def _numeric_histogram(pair: NumericPair) -> Histogram:
     sides = [profile for profile in (pair.reference, pair.current) if profile.finite]
-    low = min((profile.quantile(0.01) for profile in sides), default=0.0)
-    high = max((profile.quantile(0.99) for profile in sides), default=1.0)
+    # Python's own floats: the range of the largest of them is infinite without a warning.
+    low = float(min((profile.quantile(0.01) for profile in sides), default=0.0))
+    high = float(max((profile.quantile(0.99) for profile in sides), default=1.0))
     bars = BARS if high - low < LARGEST_RANGE else 1
     bounds = np.linspace(low, high, bars + 1) if low < high and bars > 1 else np.array([low, high])
     labels = [f"{start:.4g} to {end:.4g}" for start, end in pairwise(bounds)]
