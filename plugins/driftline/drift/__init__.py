@@ -11,6 +11,9 @@ from driftline.drift.cell_tests import (
     TotalVariation,
 )
 from driftline.drift.detector import DriftDetector
+from driftline.drift.multivariate import check_multivariate
+from driftline.drift.multivariate_calibration import MultivariateCalibration, learn_multivariate
+from driftline.drift.multivariate_tests import DomainClassifierTest, ReconstructionTest, ScoreTest
 from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, WassersteinDistance
 from driftline.drift.report import ReportFormat
 from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
@@ -23,6 +26,7 @@ __all__ = [
     "Calibration",
     "ChiSquareTest",
     "CramerVonMises",
+    "DomainClassifierTest",
     "DriftDetector",
     "DriftResult",
     "DriftSeverity",
@@ -32,13 +36,18 @@ __all__ = [
     "HellingerDistance",
     "JensenShannonDivergence",
     "KolmogorovSmirnovTest",
+    "MultivariateCalibration",
     "NewLevelTest",
     "NullShareTest",
     "PopulationStabilityIndex",
+    "ReconstructionTest",
     "ReportFormat",
+    "ScoreTest",
     "SpreadTest",
     "TotalVariation",
     "WassersteinDistance",
     "build_calibration",
+    "check_multivariate",
     "findings_of",
+    "learn_multivariate",
 ]

@@ -75,6 +75,11 @@ def as_levels(data: ColumnData) -> Levels:
     return Levels(counts=dict(counts), nulls=nulls)
 
 
+def level_names(data: ColumnData) -> list[str | None]:
+    """The column's values by name, row by row, as `as_levels` counts them; ``None`` for null."""
+    return [None if _is_null(item) else _level_name(item) for item in _as_array(data).tolist()]
+
+
 def type_name(data: ColumnData) -> str:
     """How the column's type is called where it came from."""
     declared = getattr(data, "dtype", None) or getattr(data, "type", None)

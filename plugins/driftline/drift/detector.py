@@ -11,6 +11,8 @@ from driftline.drift.calibration import Calibration
 from driftline.drift.columns import is_numeric, type_name
 from driftline.drift.drift_test import DriftTest
 from driftline.drift.measurement import not_evaluated
+from driftline.drift.multivariate import check_multivariate
+from driftline.drift.multivariate_calibration import MultivariateCalibration
 from driftline.drift.pairs import NotEvaluable, Pair, categorical_pair, numeric_pair, pair_of_profiles
 from driftline.drift.report import ReportFormat, render_drift_report
 from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
@@ -23,6 +25,9 @@ from driftline.windows import Window
 
 MAXIMUM_EXACT_ROWS = 20_000
 """Two columns of data frames with more rows together are compared in the reference's 1,000 quantile cells."""
+
+MULTIVARIATE_SHARE = 0.25
+"""Part of the budget that `DriftDetector.detect_joint_drift` gives to the tests on all features together."""
 
 Frame = Any
 """A pandas DataFrame, a pyarrow Table, or a mapping from names to columns."""
@@ -61,6 +66,45 @@ class DriftDetector:
         notes = [note for name in names if (note := _change_of_kind(reference_df, current_df, name))]
         makers = {name: _lazily(_pair_of_columns, reference_df, current_df, name) for name in names}
         return self._verdict(makers, notes)
+
+    def detect_joint_drift(
+        self,
+        reference_df: Frame,
+        current_df: Frame,
+        features: Sequence[str] | None = None,
+        *,
+        score: str | None = None,
+        joint_calibration: MultivariateCalibration | None = None,
+    ) -> DriftVerdict:
+        """`detect_multivariate_drift` and, beside the features one by one, all of them together and the model's score.
+
+        The results on all features together (`driftline.drift.check_multivariate`) are about the subject
+        ``multivariate`` and come last; ``score`` is no feature to them. They have a quarter of
+        ``thresholds.false_alarm_rate``, the features one by one the rest; a `Calibration` has its own budget, which
+        should then be three quarters of the window's.
+
+        Parameters
+        ----------
+        reference_df, current_df, features
+            As in `detect_multivariate_drift`.
+        score
+            Column of the model's score.
+        joint_calibration
+            Of `driftline.drift.learn_multivariate`; without it all rows are taken to be independent.
+        """
+        budget = self.thresholds.false_alarm_rate
+        rest = replace(self.thresholds, false_alarm_rate=budget * (1 - MULTIVARIATE_SHARE))
+        each = replace(self, thresholds=rest).detect_multivariate_drift(reference_df, current_df, features)
+        joint = check_multivariate(
+            joint_calibration,
+            reference_df,
+            current_df,
+            features,
+            score=score,
+            false_alarm_rate=budget * MULTIVARIATE_SHARE,
+            minimum_rows=self.thresholds.minimum_rows,
+        )
+        return DriftVerdict((*each.results, *joint.results), (*each.notes, *joint.notes), each.pairs)
 
     def detect_profile_drift(
         self, reference: Mapping[str, Profile], current: Mapping[str, Profile], *, window: Window | None = None

@@ -1,0 +1,260 @@
+"""What a baseline's own windows do to the multivariate statistics: the null that holds days that differ."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from driftline.drift.distances import kolmogorov_smirnov
+from driftline.drift.domain_classifier import area_between
+from driftline.drift.encoding import Frame, Table, read_tables
+from driftline.drift.pairs import NotEvaluable, numeric_pair
+from driftline.drift.reconstruction import reconstruction_of
+from driftline.errors import InputError
+
+FORMAT = 1
+"""Of the JSON; a calibration of another format has to be learned again."""
+
+SIZES = (200, 500, 1_000, 2_500)
+"""Rows of a window at which the nulls are learned; a window is thinned to the nearest below."""
+MAXIMUM_ROWS = SIZES[-1]
+"""Rows of either side that are looked at."""
+LEAST_BLOCKS = 10
+EXPLAINED_VARIANCE = 0.65
+"""NannyML's default share of the variance for the components."""
+SEED = 20_260_104
+DISTANCE_OFFSET = 0.5
+"""Reference standard deviations; beyond it the logarithm takes off the skew of windows that differ much."""
+
+
+class MultivariateTest(StrEnum):
+    DOMAIN_CLASSIFIER = "domain_classifier"
+    PCA_RECONSTRUCTION = "pca_reconstruction"
+    SCORE_DRIFT = "score_drift"
+
+
+TWO_SIDED = frozenset({MultivariateTest.PCA_RECONSTRUCTION})
+
+
+@dataclass(frozen=True)
+class WindowNull:
+    """A statistic over held-out windows of the baseline, in its normal unit (`in_normal_unit`).
+
+    A new window is judged by the predictive distribution of one more observation: Student's t with ``windows - 1``
+    degrees of freedom and the scale ``deviation * sqrt(1 + 1 / windows)``, which allows for how few windows there are.
+    """
+
+    mean: float
+    deviation: float
+    windows: int
+
+    @property
+    def scale(self) -> float:
+        return max(self.deviation, 1e-9) * math.sqrt(1 + 1 / self.windows)
+
+    def distance(self, value: float) -> float:
+        return (value - self.mean) / self.scale
+
+    def upper_tail(self, value: float) -> float:
+        return float(stats.t.sf(self.distance(value), self.windows - 1))
+
+    def quantile(self, tail: float) -> float:
+        """The value that a clean window exceeds with probability ``tail``."""
+        return float(self.mean + self.scale * stats.t.isf(tail, self.windows - 1))
+
+
+@dataclass(frozen=True)
+class MultivariateCalibration:
+    """The nulls of one model's multivariate tests, for windows of the length of its blocks.
+
+    Attributes
+    ----------
+    features, score:
+        What was learned on.
+    blocks:
+        Windows of the baseline.
+    nulls:
+        By rows per window, then by test; empty where `reason` says why nothing could be learned.
+    """
+
+    features: tuple[str, ...]
+    score: str | None
+    blocks: int
+    explained_variance: float = EXPLAINED_VARIANCE
+    nulls: Mapping[int, Mapping[str, WindowNull]] = field(default_factory=dict)
+    reason: str = ""
+
+    def size_for(self, rows: int) -> int | None:
+        """The largest learned size that a window of ``rows`` rows reaches."""
+        return max((size for size in self.nulls if size <= rows), default=None)
+
+    def null_of(self, test: str, rows: int) -> WindowNull | None:
+        """The null of ``test`` for windows thinned to `size_for` their ``rows``; ``None`` where there is none."""
+        size = self.size_for(rows)
+        return None if size is None else self.nulls[size].get(test)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-serializable objects."""
+        return {"format": FORMAT, **asdict(self), "nulls": {str(k): _plain(v) for k, v in self.nulls.items()}}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any] | str) -> MultivariateCalibration:
+        """Reads what `to_json` wrote (the object or its text).
+
+        Raises
+        ------
+        InputError
+            When the document is of another format.
+        """
+        content = json.loads(document) if isinstance(document, str) else dict(document)
+        if content.pop("format", None) != FORMAT:
+            raise InputError("The calibration was stored by another version of Driftline; build the baseline again.")
+        nulls = {
+            int(size): {test: WindowNull(**null) for test, null in tests.items()}
+            for size, tests in content.pop("nulls").items()
+        }
+        return cls(**{**content, "features": tuple(content["features"])}, nulls=nulls)
+
+
+def learn_multivariate(
+    reference: Frame,
+    blocks: Sequence[Any],
+    features: Sequence[str] | None = None,
+    *,
+    score: str | None = None,
+    explained_variance: float = EXPLAINED_VARIANCE,
+) -> MultivariateCalibration:
+    """Holds each block of the reference against the others, as a window will be held against the reference.
+
+    Parameters
+    ----------
+    reference
+        Rows of the baseline. A block should have as many rows as a window's sample: windows are thinned to what most
+        blocks have, so fewer rows cost power, never false alarms.
+    blocks
+        Per row the window it belongs to (its day, for windows of 24 h); equal values are one block.
+    features
+        Columns to learn on; default all but ``score``.
+    score
+        Column of the model's score.
+
+    Returns
+    -------
+    MultivariateCalibration
+        Without nulls, and with the `reason`, when fewer than 10 blocks have 200 rows.
+
+    Notes
+    -----
+    Costs one cross-validation per block and size: about 40 s on one core for 30 blocks of 2,500 rows and 30 features.
+    """
+    labels = np.unique(np.asarray([str(block) for block in blocks]), return_inverse=True)[1]
+    names = tuple(features) if features is not None else _features_of(reference, score)
+    table = read_tables(reference, reference, names).reference
+    scores = read_tables(reference, reference, [score]).reference if score is not None else None
+    if labels.size != table.rows:
+        raise InputError(f"The reference has {table.rows} rows and {labels.size} blocks; give one block for each row.")
+    rows_of = np.bincount(labels) if labels.size else np.zeros(0, dtype=np.int64)
+    sizes = [size for size in SIZES if np.count_nonzero(rows_of >= size) >= LEAST_BLOCKS]
+    calibration = MultivariateCalibration(names, score, int(rows_of.size), explained_variance)
+    if not sizes:
+        reason = (
+            f"{np.count_nonzero(rows_of >= SIZES[0])} of {rows_of.size} windows of the baseline have {SIZES[0]} "
+            f"sampled rows; at least {LEAST_BLOCKS} are needed to learn how windows differ"
+        )
+        return MultivariateCalibration(names, score, int(rows_of.size), explained_variance, reason=reason)
+    nulls = {size: _learned(calibration, table, scores, labels, size) for size in sizes}
+    return MultivariateCalibration(names, score, int(rows_of.size), explained_variance, nulls)
+
+
+def in_normal_unit(test: str, statistic: float) -> float:
+    """The statistic where its spread over clean windows is about normal, and no limit lies beyond its range.
+
+    An AUC as ``ln(d + 0.5)`` with ``d = sqrt(2) z(AUC)``, the distance in standard deviations of two normal samples
+    with that AUC; a Kolmogorov-Smirnov distance as its logit; the log ratio of the reconstruction errors as it is.
+    Chosen by simulation: with 30 windows that differ normally in 1, 3 or 30 features, or not at all, the predictive
+    tail at 1/300 was 0.000 to 0.003, where that of the plain statistic reaches 0.016.
+    """
+    if test == MultivariateTest.DOMAIN_CLASSIFIER:
+        area = min(max(statistic, 1e-6), 1 - 1e-6)
+        return math.log(max(math.sqrt(2) * float(special.ndtri(area)) + DISTANCE_OFFSET, 0.05))
+    if test == MultivariateTest.SCORE_DRIFT:
+        return float(special.logit(min(max(statistic, 1e-6), 1 - 1e-6)))
+    return statistic
+
+
+def from_normal_unit(test: str, value: float) -> float:
+    """The statistic at a value of its normal unit."""
+    if test == MultivariateTest.DOMAIN_CLASSIFIER:
+        return float(special.ndtr((math.exp(value) - DISTANCE_OFFSET) / math.sqrt(2)))
+    return float(special.expit(value)) if test == MultivariateTest.SCORE_DRIFT else value
+
+
+def score_distance(reference: Table, current: Table, score: str) -> float:
+    """Kolmogorov-Smirnov distance of the scores. Raises `NotEvaluable` without finite values that differ."""
+    pair = numeric_pair(reference.numbers[score], current.numbers[score])
+    pair.require_finite_values()
+    return kolmogorov_smirnov(*pair.cumulative)
+
+
+def _features_of(reference: Frame, score: str | None) -> tuple[str, ...]:
+    pair = read_tables(reference, reference)
+    return tuple(name for name in (*pair.reference.features, *pair.left_out) if name != score)
+
+
+def _learned(
+    calibration: MultivariateCalibration, table: Table, scores: Table | None, labels: NDArray[np.intp], size: int
+) -> dict[str, WindowNull]:
+    measures: list[tuple[MultivariateTest, Table, Callable[[Table, Table], float]]] = []
+    if table.features:
+        measures += [
+            (MultivariateTest.DOMAIN_CLASSIFIER, table, area_between),
+            (MultivariateTest.PCA_RECONSTRUCTION, table, partial(_log_ratio, calibration.explained_variance)),
+        ]
+    if scores is not None and calibration.score is not None and calibration.score in scores.numbers:
+        measures.append((MultivariateTest.SCORE_DRIFT, scores, partial(score_distance, score=calibration.score)))
+    nulls: dict[str, WindowNull] = {}
+    for test, rows, measure in measures:
+        values = _over_windows(test, rows, measure, labels, size)
+        if len(values) >= LEAST_BLOCKS:
+            nulls[test.value] = WindowNull(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
+    return nulls
+
+
+def _over_windows(
+    test: MultivariateTest,
+    table: Table,
+    measure: Callable[[Table, Table], float],
+    labels: NDArray[np.intp],
+    size: int,
+) -> list[float]:
+    """The statistic of each block of enough rows against the others; a block where it is undefined teaches nothing."""
+    values = []
+    for block in np.flatnonzero(np.bincount(labels) >= size).tolist():
+        try:
+            values.append(in_normal_unit(test, measure(*_split(table, labels, block, size))))
+        except NotEvaluable:
+            continue
+    return values
+
+
+def _log_ratio(explained_variance: float, reference: Table, current: Table) -> float:
+    return reconstruction_of(reference, current, explained_variance).log_ratio
+
+
+def _split(table: Table, labels: NDArray[np.intp], block: int, size: int) -> tuple[Table, Table]:
+    """The other blocks as the reference, and the block thinned to the size."""
+    seed = SEED + block
+    return table.take(labels != block).thinned(MAXIMUM_ROWS, seed), table.take(labels == block).thinned(size, seed)
+
+
+def _plain(nulls: Mapping[str, WindowNull]) -> dict[str, dict[str, float]]:
+    return {test: asdict(null) for test, null in nulls.items()}
