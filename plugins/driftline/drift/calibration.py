@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from driftline.drift.measurement import Evidence
 from driftline.drift.pairs import Pair
 from driftline.drift.season import Season
@@ -108,14 +106,15 @@ class Calibration:
         table = feature.tables.get(test) if feature else None
         if table is None:
             return None
-        critical = self._at(size, table.critical_values)
+        between = self._between(size)
+        critical = between.of(table.critical_values)
         return Evidence(
             critical_value=critical,
             p_value=_upper_tail(
                 statistic,
                 tail_unit(test),
-                self._at(size, table.medians),
-                (self._at(size, table.tail_starts), self._at(size, table.tail_scales)),
+                between.of(table.medians),
+                (between.of(table.tail_starts), between.of(table.tail_scales)),
             ),
             is_evident=statistic >= critical and statistic > 0,
             source="calibrated",
@@ -138,10 +137,11 @@ class Calibration:
             f"Learned from {self.blocks} windows of {self.window_hours} h; {self.false_alarm_rate:.1%} of clean "
             f"windows may alarm. Thresholds at {size:,} rows:"
         ]
+        between = self._between(size)
         for name, feature in self.features.items():
             season = "goes with the hour of the week" if feature.season.harmonics else "no season"
             limits = ", ".join(
-                f"{test} {self._at(size, table.critical_values):.3g}" for test, table in feature.tables.items()
+                f"{test} {between.of(table.critical_values):.3g}" for test, table in feature.tables.items()
             )
             lines.append(f"  {name}: {season}, {feature.overdispersion:.1f} times the variance of chance; {limits}")
         return "\n".join(lines)
@@ -165,14 +165,29 @@ class Calibration:
         features = {name: _feature_from_json(entry) for name, entry in content.pop("features").items()}
         return cls(**{**content, "sizes": tuple(content["sizes"])}, features=features)
 
-    def _at(self, size: int, values: tuple[float, ...]) -> float:
-        """The value at ``size`` rows, interpolated on double logarithmic scales; constant beyond the ends."""
+    def _between(self, size: int) -> _Between:
         right = bisect_left(self.sizes, size)
         if right in {0, len(self.sizes)}:
-            return values[min(right, len(self.sizes) - 1)]
-        left = right - 1
-        weight = math.log(size / self.sizes[left]) / math.log(self.sizes[right] / self.sizes[left])
-        return float(max(values[left], TINY) ** (1 - weight) * max(values[right], TINY) ** weight)
+            nearest = min(right, len(self.sizes) - 1)
+            return _Between(nearest, nearest, 0.0)
+        low, high = self.sizes[right - 1], self.sizes[right]
+        return _Between(right - 1, right, math.log(size / low) / math.log(high / low))
+
+
+@dataclass(frozen=True)
+class _Between:
+    """Where a number of rows lies among the calibration's sizes; constant beyond the ends."""
+
+    left: int
+    right: int
+    weight: float
+
+    def of(self, values: tuple[float, ...]) -> float:
+        """The value there, interpolated on double logarithmic scales."""
+        if self.left == self.right:
+            return values[self.left]
+        low, high = max(values[self.left], TINY), max(values[self.right], TINY)
+        return float(low ** (1 - self.weight) * high**self.weight)
 
 
 def tail_unit(test: str) -> int:
@@ -184,8 +199,11 @@ def _upper_tail(statistic: float, power: int, median: float, tail: tuple[float, 
     """Tail probability: interpolated up to the tail's start, exponential beyond."""
     start, scale = tail[0], max(tail[1], TINY)
     value = statistic**power
-    if value <= start:
-        return float(np.interp(value, [0.0, min(median**power, start), start], [1.0, 0.5, TAIL_SHARE]))
+    middle = min(median**power, start)
+    if value < middle:
+        return 1.0 - 0.5 * value / middle
+    if value < start:
+        return 0.5 - (0.5 - TAIL_SHARE) * (value - middle) / (start - middle)
     return max(TAIL_SHARE * math.exp(-min((value - start) / scale, 700.0)), 1e-300)
 
 

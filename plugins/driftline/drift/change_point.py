@@ -211,7 +211,7 @@ def _precision(path: _ScorePath) -> Floats:
     residuals, sampling = _flexible_residuals(path), 1 / path.precision
     lags = [float(np.mean(residuals[lag:] * residuals[: residuals.size - lag])) for lag in range(3)]
     usual = float(sampling.mean())
-    if lags[1] < 2 * lags[0] / np.sqrt(residuals.size):
+    if lags[1] <= 2 * lags[0] / np.sqrt(residuals.size):
         return path.precision / max(lags[0] / usual, 1.0)
     memory = float(np.clip(lags[2] / lags[1], 0.3, LONGEST_MEMORY))
     wander = lags[1] / memory

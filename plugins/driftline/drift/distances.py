@@ -57,9 +57,11 @@ def chi_square(reference: Floats, current: Floats) -> tuple[float, int]:
 
     Equal to `scipy.stats.chi2_contingency` (without Yates' correction), which needs 40 times as long.
     """
-    table = np.vstack([reference, current])
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
-    return float((np.square(table - expected) / expected).sum()), int(reference.size - 1)
+    both = reference + current
+    n, m = float(reference.sum()), float(current.sum())
+    expected, actual = both * (n / (n + m)), both * (m / (n + m))
+    squares = np.square(reference - expected) / expected + np.square(current - actual) / actual
+    return float(squares.sum()), int(reference.size - 1)
 
 
 LEAST_EXPECTED = 5.0
@@ -71,8 +73,8 @@ Source: Cochran (1954), "Some methods for strengthening the common chi-square te
 
 def is_rare(reference: Floats, current: Floats) -> NDArray[np.bool_]:
     """Per cell, whether it expects fewer than `LEAST_EXPECTED` rows on the smaller side."""
-    total = reference.sum() + current.sum()
-    rare: NDArray[np.bool_] = (reference + current) * min(reference.sum(), current.sum()) < LEAST_EXPECTED * total
+    n, m = reference.sum(), current.sum()
+    rare: NDArray[np.bool_] = (reference + current) * min(n, m) < LEAST_EXPECTED * (n + m)
     return rare
 
 
@@ -96,9 +98,17 @@ def cramer_von_mises(reference: Floats, current: Floats) -> float:
     Statistics 33.
     """
     n, m = reference.sum(), current.sum()
-    ranks = np.cumsum(reference + current) - (reference + current) / 2 + 0.5
-    squares = n * _rank_differences(reference, ranks) + m * _rank_differences(current, ranks)
+    ranks_within = (reference + current + 1) / 2
+    squares = n * _rank_differences(reference, np.cumsum(current) - current + ranks_within)
+    squares += m * _rank_differences(current, np.cumsum(reference) - reference + ranks_within)
     return float(squares / (n * m * (n + m)) - (4 * n * m - 1) / (6 * (n + m)))
+
+
+_TERMS = np.arange(60)
+_SQUARES = (4 * _TERMS + 1) ** 2 / 16
+_WEIGHTS = np.exp(special.gammaln(_TERMS + 0.5) - special.gammaln(_TERMS + 1)) * np.sqrt(4 * _TERMS + 1) / math.pi**1.5
+_LARGEST_ARGUMENT = 300.0
+"""Beyond it a term is below ``exp(-600)``."""
 
 
 def cramer_von_mises_survival(statistic: float) -> float:
@@ -109,11 +119,10 @@ def cramer_von_mises_survival(statistic: float) -> float:
     """
     if statistic <= 0:
         return 1.0
-    k = np.arange(60)
-    weights = np.exp(special.gammaln(k + 0.5) - special.gammaln(k + 1)) / (math.pi**1.5 * math.sqrt(statistic))
-    root = np.sqrt(4 * k + 1)
-    argument = (4 * k + 1) ** 2 / (16 * statistic)
-    return float(min(max(1 - np.sum(weights * root * np.exp(-argument) * special.kv(0.25, argument)), 0.0), 1.0))
+    terms = max(int(np.searchsorted(_SQUARES, _LARGEST_ARGUMENT * statistic)), 1)
+    argument = _SQUARES[:terms] / statistic
+    total = np.sum(_WEIGHTS[:terms] * np.exp(-argument) * special.kv(0.25, argument)) / math.sqrt(statistic)
+    return float(min(max(1 - total, 0.0), 1.0))
 
 
 def _shares(rows: Floats) -> Floats:
@@ -121,8 +130,10 @@ def _shares(rows: Floats) -> Floats:
     return shares
 
 
-def _rank_differences(rows: Floats, ranks: Floats) -> float:
-    """``sum((rank - position)²)`` of one sample's values: per cell, positions run from ``below + 1``."""
-    offset = ranks - (np.cumsum(rows) - rows)
-    total = rows * offset**2 - offset * rows * (rows + 1) + rows * (rows + 1) * (2 * rows + 1) / 6
-    return float(total.sum())
+def _rank_differences(rows: Floats, offsets: Floats) -> float:
+    """``sum((rank - position)²)`` of one sample's values: per cell, positions run from ``below + 1``.
+
+    ``offsets`` are the cells' average ranks less the values of the same sample below.
+    """
+    after = rows + 1
+    return float(rows @ (offsets * (offsets - after) + after * (2 * rows + 1) / 6))

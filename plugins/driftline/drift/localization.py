@@ -25,6 +25,7 @@ from driftline.drift.movement import Move, missing_move, moves_of
 from driftline.drift.pairs import NumericPair, Pair
 from driftline.drift.season import Season
 from driftline.drift.verdict import DriftVerdict
+from driftline.errors import InputError
 from driftline.profiles import Profile
 from driftline.windows import Window
 
@@ -165,7 +166,11 @@ def _onset(name: str, pair: Pair, cells: CoarseCells, window: Window, evidence: 
     hours = [start for start, _ in history]
     baseline = np.append(_baseline_cells(pair), pair.reference_missing if isinstance(pair, NumericPair) else 0)
     expected = expected_in_season(cells, baseline, evidence.seasons.get(name), hours)
-    return date_onset(hours, cells.counted([profile for _, profile in history]), expected, window.start)
+    try:
+        return date_onset(hours, cells.counted([profile for _, profile in history]), expected, window.start)
+    except (ArithmeticError, ValueError, InputError) as error:
+        # That a feature has drifted is known; what cannot date it must not hide that, nor the other features.
+        return Onset(kind=OnsetKind.UNCLEAR, reason=f"dating it failed: {error}", history_start=hours[0])
 
 
 def _baseline_cells(pair: Pair) -> Any:

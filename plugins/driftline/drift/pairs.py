@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +36,12 @@ class NotEvaluable(InputError):
     """A test cannot be computed on this pair; the message is the result's reason."""
 
 
+CountedProfile = TypeVar("CountedProfile", NumericProfile, CategoricalProfile)
+
+
 @dataclass(frozen=True, eq=False)
-class NumericPair:
-    """Two numeric profiles in one binning.
+class ProfilePair(ABC, Generic[CountedProfile]):
+    """Two profiles in one binning.
 
     Attributes
     ----------
@@ -44,17 +49,27 @@ class NumericPair:
         The profiles.
     expected:
         Rows per cell that the reference leads to expect: its counts, or (calibrated) its counts as they are at these
-        hours of the week. Their sum is the reference's number of finite values.
+        hours of the week. They sum up to the same.
     """
 
-    reference: NumericProfile
-    current: NumericProfile
+    reference: CountedProfile
+    current: CountedProfile
     expected: Floats = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         _require_same_binning(self.reference, self.current)
         if self.expected.size == 0:
-            object.__setattr__(self, "expected", self.reference.counts.astype(np.float64))
+            object.__setattr__(self, "expected", self.cells(self.reference))
+
+    @staticmethod
+    @abstractmethod
+    def cells(profile: CountedProfile) -> Floats:
+        """Rows per cell of one side, as `expected` has them."""
+
+    @cached_property
+    def observed(self) -> Floats:
+        """Rows per cell of the current side."""
+        return self.cells(self.current)
 
     @property
     def reference_size(self) -> int:
@@ -63,6 +78,14 @@ class NumericPair:
     @property
     def current_size(self) -> int:
         return self.current.rows
+
+
+class NumericPair(ProfilePair[NumericProfile]):
+    """Two numeric profiles: a cell per cell of the binning, so that `expected` sums up to the finite values."""
+
+    @staticmethod
+    def cells(profile: NumericProfile) -> Floats:
+        return profile.counts.astype(np.float64)
 
     @property
     def reference_missing(self) -> int:
@@ -78,8 +101,8 @@ class NumericPair:
         """Rows per group of cells (reference deciles; heavy values apart; the missing last), reference and current."""
         starts = np.concatenate([[0], group_ends(self.reference.counts)[:-1] + 1])
         reference = np.append(np.add.reduceat(self.expected, starts), self.reference_missing)
-        current = np.append(np.add.reduceat(self.current.counts, starts), self.current_missing)
-        return _without_empty(reference, current.astype(np.float64))
+        current = np.append(np.add.reduceat(self.observed, starts), self.current_missing)
+        return _without_empty(reference, current)
 
     @cached_property
     def chi_square(self) -> tuple[float, int]:
@@ -89,7 +112,7 @@ class NumericPair:
     @cached_property
     def cumulative(self) -> tuple[Floats, Floats]:
         """The two distribution functions at the binning's edges, and 1 at the end (finite values)."""
-        reference, current = np.cumsum(self.expected), np.cumsum(self.current.counts)
+        reference, current = np.cumsum(self.expected), np.cumsum(self.observed)
         return reference / reference[-1], current / current[-1]
 
     @property
@@ -114,26 +137,12 @@ class NumericPair:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class CategoricalPair:
-    """Two categorical profiles in one binning; `expected` as in `NumericPair` (its cells: see `cells_of`)."""
+class CategoricalPair(ProfilePair[CategoricalProfile]):
+    """Two categorical profiles: the cells of `cells_of`."""
 
-    reference: CategoricalProfile
-    current: CategoricalProfile
-    expected: Floats = field(default_factory=lambda: np.zeros(0))
-
-    def __post_init__(self) -> None:
-        _require_same_binning(self.reference, self.current)
-        if self.expected.size == 0:
-            object.__setattr__(self, "expected", cells_of(self.reference))
-
-    @property
-    def reference_size(self) -> int:
-        return self.reference.rows
-
-    @property
-    def current_size(self) -> int:
-        return self.current.rows
+    @staticmethod
+    def cells(profile: CategoricalProfile) -> Floats:
+        return cells_of(profile)
 
     @property
     def reference_missing(self) -> int:
@@ -146,7 +155,7 @@ class CategoricalPair:
     @cached_property
     def groups(self) -> tuple[Floats, Floats]:
         """Rows per cell that either side has rows in, reference and current; levels beyond the commonest 100 pooled."""
-        return _without_empty(grouped_levels(self.expected), grouped_levels(cells_of(self.current)))
+        return _without_empty(grouped_levels(self.expected), grouped_levels(self.observed))
 
     @cached_property
     def chi_square(self) -> tuple[float, int]:
@@ -156,7 +165,7 @@ class CategoricalPair:
         the reference's rare levels, whose rows the reference has too many of by as much: it was they that it happened
         to see (Good and Turing).
         """
-        reference, current = self.expected.copy(), cells_of(self.current)
+        reference, current = self.expected.copy(), self.observed.copy()
         if self.current.unseen:
             rare = np.flatnonzero(distances.is_rare(reference, current)[: self.reference.counts.size])
             for side in (reference, current):
@@ -260,10 +269,12 @@ def group_ends(counts: Counts | Floats, groups: int = GROUPS) -> NDArray[np.intp
     total = cumulative[-1] if cumulative.size else 0
     if total == 0:
         return np.array([counts.size - 1])
-    cuts = np.searchsorted(cumulative, np.arange(1, groups) * (total / groups))
-    heavy = np.flatnonzero(counts * groups >= total)
-    ends = np.unique(np.concatenate([cuts, heavy, heavy - 1, [counts.size - 1]]))
-    return ends[ends >= 0]
+    is_heavy = counts * groups >= total
+    is_end = is_heavy.copy()
+    is_end[:-1] |= is_heavy[1:]
+    is_end[np.searchsorted(cumulative, np.arange(1, groups) * (total / groups))] = True
+    is_end[-1] = True
+    return np.flatnonzero(is_end)
 
 
 def _without_empty(reference: Floats, current: Floats) -> tuple[Floats, Floats]:

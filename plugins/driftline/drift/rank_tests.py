@@ -101,8 +101,7 @@ class CramerVonMises(NumericDriftTest):
 
     def measure(self, pair: Pair) -> Measurement:
         pair = self.numeric(pair)
-        reference = pair.reference.counts.astype(np.float64)
-        statistic = distances.cramer_von_mises(reference, pair.current.counts.astype(np.float64))
+        statistic = distances.cramer_von_mises(pair.cells(pair.reference), pair.observed)
         measurement = self.measured(pair, statistic, 0.0)
         return self.measured(pair, statistic, max(statistic, 0.0) / measurement.effective_size)
 

@@ -141,3 +141,12 @@ def test_the_calibrations_season_is_expected_hour_by_hour():
     np.testing.assert_allclose(seasonal.sum(axis=1), 1)
     middle = np.cos(2 * np.pi * (np.arange(24) + 0.5) / 24)
     np.testing.assert_allclose(seasonal[:, 0], 0.5 + 0.2 * middle, atol=2e-3)
+
+
+@pytest.mark.parametrize("hours", [24, 300])
+def test_hours_without_any_noise_are_told_apart_as_others_are(hours):
+    """What every hour holds alike leaves no residuals at all: exactly as expected, or a dry fortnight after rain."""
+    as_expected, dry = np.tile([50.0, 30.0, 20.0], (hours, 1)), np.tile([100.0, 0.0, 0.0], (hours, 1))
+    shares = np.tile([0.5, 0.3, 0.2], (hours, 1))
+    assert date_onset(HOURS[:hours], as_expected, shares, HOURS[hours - 24]).kind is OnsetKind.UNCLEAR
+    assert date_onset(HOURS[:hours], dry, shares, HOURS[hours - 24]).kind is OnsetKind.BEFORE_HISTORY

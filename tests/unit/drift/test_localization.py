@@ -190,3 +190,18 @@ def test_a_clean_verdict_has_nothing_to_localize():
     verdict = DriftDetector().detect_profile_drift({"a": profile}, {"a": profile})
     localization = localize_drift(verdict, WINDOW, LocalizationEvidence())
     assert localization.features == localization.groups == localization.sentences == ()
+
+
+def test_a_feature_that_cannot_be_dated_hides_no_other(located):
+    """Whatever breaks in dating one feature is said of it; the drift stays found, and the others are dated."""
+    verdict, whole = located
+    hours = [START + timedelta(hours=hour) for hour in range(168)]
+    profiles = [numbers(np.random.default_rng(0), 100) for _ in hours]
+    history = {
+        "amount": list(zip(reversed(hours), profiles, strict=True)),
+        "age": list(zip(hours, profiles, strict=True)),
+    }
+    again = localize_drift(verdict, WINDOW, LocalizationEvidence(history=history))
+    assert set(again.by_feature) == set(whole.by_feature)
+    assert again.by_feature["amount"].onset.reason == "dating it failed: The hours must rise, each once."
+    assert "failed" not in again.by_feature["age"].onset.reason
