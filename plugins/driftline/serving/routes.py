@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from driftline.errors import DriftlineError, InputError
+from driftline.serving.allocation import Allocation
+from driftline.serving.strategy import TrafficSplitStrategy
 
 SMALLEST_SHARE = Decimal("0.000001")
 _TOLERANCE = Decimal("1e-9")
@@ -20,11 +22,22 @@ class RoutesChanged(DriftlineError):
 
 @dataclass(frozen=True, kw_only=True)
 class Routes:
-    """The routes of a model at a revision (0 and no shares: traffic was never routed)."""
+    """The routes of a model at a revision (0 and no shares: traffic was never routed).
+
+    Attributes
+    ----------
+    salt:
+        Of the hash that places entities; changed with every experiment and phase.
+    allocation:
+        Which positions each version has, by which entities keep their version while shares change.
+    """
 
     model: str
     revision: int
     shares: Mapping[str, Decimal]
+    strategy: TrafficSplitStrategy = TrafficSplitStrategy.HASH_BASED
+    salt: str = ""
+    allocation: Allocation = field(default_factory=Allocation)
 
 
 @dataclass(frozen=True, kw_only=True)

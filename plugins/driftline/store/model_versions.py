@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from driftline.errors import InputError
-from driftline.serving import ModelVersion, VersionHealth, VersionStatus
+from driftline.serving import ModelVersion, TrafficSplitStrategy, VersionHealth, VersionStatus
 from driftline.store.tables import model_versions, route_revisions, routes
 from driftline.windows import as_utc
 
@@ -109,7 +109,11 @@ def move_statuses(connection: Connection, *, model: str, bad_version: str, targe
 
 def lock_model(connection: Connection, model: str) -> None:
     """Makes every other writer of the model's routes and statuses wait until this transaction ends."""
-    connection.execute(insert(route_revisions).values(model=model, revision=0).on_conflict_do_nothing())
+    connection.execute(
+        insert(route_revisions)
+        .values(model=model, revision=0, strategy=TrafficSplitStrategy.HASH_BASED.value, salt=model, allocation=[])
+        .on_conflict_do_nothing()
+    )
     connection.execute(
         select(route_revisions.c.revision).where(route_revisions.c.model == model).with_for_update()
     ).scalar_one()

@@ -15,13 +15,16 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, true, upda
 
 from driftline.errors import InputError
 from driftline.serving import (
+    Allocation,
     ModelVersion,
     RouteChange,
     Routes,
     RoutesChanged,
+    TrafficSplitStrategy,
     VersionHealth,
     VersionStatus,
     exact_shares,
+    reallocated,
 )
 from driftline.store.json_values import json_safe
 from driftline.store.model_versions import lock_model, versions
@@ -33,11 +36,18 @@ ROUTES_CHANNEL = "driftline_routes"
 
 def current_routes(connection: Connection, model: str) -> Routes:
     """The model's routes now; revision 0 without shares where its traffic was never routed."""
-    revision = connection.execute(
-        select(route_revisions.c.revision).where(route_revisions.c.model == model)
-    ).scalar_one_or_none()
+    row = connection.execute(select(route_revisions).where(route_revisions.c.model == model)).one_or_none()
+    if row is None:
+        return Routes(model=model, revision=0, shares={}, salt=model)
     rows = connection.execute(select(routes).where(routes.c.model == model).order_by(routes.c.version))
-    return Routes(model=model, revision=revision or 0, shares={row.version: row.share.normalize() for row in rows})
+    return Routes(
+        model=model,
+        revision=row.revision,
+        shares={row.version: row.share.normalize() for row in rows},
+        strategy=TrafficSplitStrategy(row.strategy),
+        salt=row.salt,
+        allocation=Allocation.from_json(row.allocation),
+    )
 
 
 def change_routes(
@@ -50,15 +60,20 @@ def change_routes(
     reason: str,
     cause_key: str,
     at: datetime,
+    strategy: TrafficSplitStrategy | None = None,
+    salt: str | None = None,
 ) -> RouteChange:
     """Gives the model's traffic to ``shares``, whole and at once, with a row of history.
 
-    The same ``cause_key`` again changes nothing and returns the earlier change. Shares are kept in millionths.
+    The same ``cause_key`` again changes nothing and returns the earlier change. Shares are kept in millionths. As few
+    entities as can be change their version (`driftline.serving.reallocated`).
 
     Parameters
     ----------
     expected_revision:
         The revision that the change was decided on; None where it holds whatever the routes are.
+    strategy, salt:
+        How entities are placed from now on; None: as before. Another salt places all entities anew.
 
     Raises
     ------
@@ -90,7 +105,7 @@ def change_routes(
         shares_after=exact,
         is_new=True,
     )
-    _write(connection, change)
+    _write(connection, change, _placed(before, exact, strategy, salt))
     return change
 
 
@@ -142,14 +157,38 @@ def last_stable_version(connection: Connection, model: str, bad_version: str) ->
     return connection.execute(query).scalar_one_or_none()
 
 
-def _write(connection: Connection, change: RouteChange) -> None:
+def _placed(
+    before: Routes, shares: Mapping[str, Decimal], strategy: TrafficSplitStrategy | None, salt: str | None
+) -> Routes:
+    """The routes with other shares, and their entities where they can stay."""
+    is_same_salt = salt is None or salt == before.salt
+    return Routes(
+        model=before.model,
+        revision=before.revision + 1,
+        shares=shares,
+        strategy=strategy or before.strategy,
+        salt=before.salt if salt is None else salt,
+        allocation=reallocated(before.allocation if is_same_salt else Allocation(), shares),
+    )
+
+
+def _write(connection: Connection, change: RouteChange, placed: Routes) -> None:
     model = change.model
     connection.execute(delete(routes).where(routes.c.model == model))
     connection.execute(
         insert(routes),
         [{"model": model, "version": version, "share": share} for version, share in change.shares_after.items()],
     )
-    connection.execute(update(route_revisions).where(route_revisions.c.model == model).values(revision=change.revision))
+    connection.execute(
+        update(route_revisions)
+        .where(route_revisions.c.model == model)
+        .values(
+            revision=placed.revision,
+            strategy=placed.strategy.value,
+            salt=placed.salt,
+            allocation=placed.allocation.to_json(),
+        )
+    )
     connection.execute(
         insert(route_history).values(
             model=model,

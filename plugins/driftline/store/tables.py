@@ -255,6 +255,9 @@ route_revisions = Table(
     metadata,
     Column("model", Text, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+    _text("strategy"),
+    _text("salt"),
+    Column("allocation", JSONB, nullable=False),
 )
 
 routes = Table(

@@ -15,6 +15,7 @@ from driftline.local.provisioning import Urls
 from driftline.store.baselines import active_baseline
 from driftline.store.engine import create_store_engine, store_transaction
 from driftline.store.migrate import _alembic_config, migrate, newest_revision
+from driftline.store.registry import current_routes
 from driftline.store.samples import reference_sample, window_samples
 from driftline.store.tables import SCHEMA, metadata
 
@@ -57,6 +58,23 @@ def test_migrating_from_the_first_tables_keeps_their_rows_and_adds_empty_samples
         assert baseline.baseline_id == 7
         assert len(reference_sample(connection, baseline)) == 0
         assert window_samples(connection, baseline, baseline.period) == {}
+
+
+def test_routes_of_an_earlier_release_keep_their_shares_in_the_allocation(empty_engine: Engine) -> None:
+    with store_transaction(empty_engine) as connection:
+        connection.execute(text("CREATE SCHEMA driftline"))
+        config = _alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.execute(text("INSERT INTO driftline.route_revisions VALUES ('fraud', 4), ('idle', 0)"))
+        connection.execute(
+            text("INSERT INTO driftline.routes VALUES ('fraud', 'v1', 0.333333), ('fraud', 'v2', 0.666667)")
+        )
+    migrate(empty_engine)
+    with store_transaction(empty_engine) as connection:
+        assert current_routes(connection, "fraud").allocation.positions == {"v1": 333_333, "v2": 666_667}
+        assert current_routes(connection, "fraud").salt == "fraud"
+        assert current_routes(connection, "idle").allocation.positions == {}
 
 
 def test_many_may_migrate_at_once(empty_engine: Engine) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from driftline.errors import InputError
 from driftline.serving import (
+    Allocation,
     RollbackOutcome,
     RollbackRefusal,
     RouteChange,
@@ -90,7 +91,7 @@ def test_another_artefact_under_the_same_name_is_refused(store_engine: Engine) -
 
 
 def test_a_model_that_was_never_routed_is_at_revision_zero(store_engine: Engine) -> None:
-    assert _routes(store_engine) == Routes(model=MODEL, revision=0, shares={})
+    assert _routes(store_engine) == Routes(model=MODEL, revision=0, shares={}, salt=MODEL)
 
 
 def test_a_route_change_replaces_all_shares_and_leaves_history(store_engine: Engine) -> None:
@@ -163,7 +164,7 @@ def test_unfit_shares_are_refused_and_change_nothing(
     with pytest.raises(InputError) as refused:
         _route(store_engine, shares, "first")
     assert message in str(refused.value)
-    assert _routes(store_engine) == Routes(model=MODEL, revision=0, shares={})
+    assert _routes(store_engine) == Routes(model=MODEL, revision=0, shares={}, salt=MODEL)
     assert _history(store_engine) == ()
 
 
@@ -238,7 +239,13 @@ def test_a_rollback_moves_all_traffic_quarantines_the_bad_version_and_leaves_his
     outcome = _roll_back(store_engine, "v2")
     assert outcome.is_done
     assert outcome.explanation == "Rolled back flight_delay from v2 to v1, all traffic."
-    assert _routes(store_engine) == Routes(model=MODEL, revision=4, shares={"v1": Decimal(1)})
+    assert _routes(store_engine) == Routes(
+        model=MODEL,
+        revision=4,
+        shares={"v1": Decimal(1)},
+        salt=MODEL,
+        allocation=Allocation((1_000_000,), ("v1",)),
+    )
     assert _statuses(store_engine) == {
         "v1": VersionStatus.PRODUCTION,
         "v2": VersionStatus.QUARANTINED,
