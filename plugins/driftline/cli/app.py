@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, compare, evaluate, live, migrate, models, predictions
+from driftline.cli import baseline, check, compare, evaluate, live, migrate, models, predictions, watch
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -27,6 +27,7 @@ app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="live")(live.live)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="predictions")(predictions.predictions)
+app.command(name="watch")(watch.watch)
 
 
 @app.command()
