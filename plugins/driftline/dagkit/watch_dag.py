@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from driftline.dagkit.model_files import valid_models
 
@@ -33,6 +34,7 @@ def watch_dag() -> DAG:
         tags=["driftline"],
     ) as dag:
         task(task_id="watch")(_watch)() >> task(task_id="send_alerts")(_send_alerts)()
+        task(task_id="trim_history")(_trim_history)()
     return dag
 
 
@@ -62,6 +64,21 @@ def _send_alerts() -> str:
 
     delivery = deliver_all_alerts(create_store_engine(connection_url(STORE_CONNECTION)), send_to_slack)
     return f"{delivery.sent} alerts sent"
+
+
+def _trim_history() -> str:
+    """Keeps an hour of the guard's runs and a day of the watcher's: they are many, and all alike."""
+    from driftline.dagkit.guard_dag import GUARD
+    from driftline.dagkit.history import API_CONNECTION, delete_old_runs
+
+    deleted = [delete_old_runs(GUARD, timedelta(hours=1)), delete_old_runs(WATCHER, timedelta(days=1))]
+    if None in deleted:
+        raise AirflowSkipException(
+            f"There is no connection {API_CONNECTION!r}, so runs of {GUARD} pile up, 4,320 a day. Add it (type HTTP, a "
+            f"user who may delete runs), or let cron do it: airflow db clean --dag-ids {GUARD},{WATCHER} "
+            "--tables dag_run --clean-before-timestamp \"$(date -d '1 hour ago' -Is)\" --skip-archive --yes"
+        )
+    return f"{sum(filter(None, deleted))} runs deleted"
 
 
 def _dag_state(config: ModelConfig, window_end: datetime) -> DagState:
