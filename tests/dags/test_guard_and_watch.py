@@ -78,7 +78,7 @@ def test_a_paused_monitor_is_an_incident_until_it_is_switched_on(installation: I
         pass
     with switched_on(installation, WATCHER):
         run_id = installation.run(WATCHER)
-        assert installation.wait_for_run(WATCHER, run_id) == "success"
+        assert installation.wait_for_run(WATCHER, run_id) == "success", installation.errors(WATCHER)
         assert set(installation.task_states(WATCHER, run_id).values()) == {"success"}
         assert installation.rows(opened) == [("open",)]
         told = [str(request.body) for request in installation.receiver.requests if WATCHER in str(request.body)]

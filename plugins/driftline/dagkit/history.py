@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 API_CONNECTION = "airflow_api"
@@ -23,28 +23,26 @@ def delete_old_runs(dag_id: str, keep: timedelta) -> int | None:
 
     At most 100 at once, the oldest first. Runs that failed stay: somebody may want to look.
     """
-    client = _open_client()
-    if client is None:
+    try:
+        connection = BaseHook.get_connection(API_CONNECTION)
+    except (AirflowNotFoundException, AirflowRuntimeError):
         return None
-    with client:
-        before = (datetime.now(UTC) - keep).isoformat()
-        path = f"/api/v2/dags/{dag_id}/dagRuns"
-        asked = {"state": "success", "run_after_lte": before, "order_by": "run_after", "limit": str(MOST_AT_ONCE)}
+    path = f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
+    before = (datetime.now(UTC) - keep).isoformat()
+    asked = {"state": "success", "run_after_lte": before, "order_by": "run_after", "limit": str(MOST_AT_ONCE)}
+    with httpx.Client(base_url=_address(connection), timeout=_TIMEOUT_SECONDS) as client:
+        client.headers["Authorization"] = f"Bearer {_token(client, connection)}"
         runs = client.get(path, params=asked).raise_for_status().json()["dag_runs"]
         for run in runs:
             client.delete(f"{path}/{quote(run['dag_run_id'], safe='')}").raise_for_status()
     return len(runs)
 
 
-def _open_client() -> httpx.Client | None:
-    try:
-        connection = BaseHook.get_connection(API_CONNECTION)
-    except (AirflowNotFoundException, AirflowRuntimeError):
-        return None
+def _address(connection: Connection) -> str:
     scheme = "https" if "https" in (connection.conn_type, connection.schema) else "http"
-    address = f"{scheme}://{connection.host}" + (f":{connection.port}" if connection.port else "")
-    client = httpx.Client(base_url=address, timeout=_TIMEOUT_SECONDS)
+    return f"{scheme}://{connection.host}" + (f":{connection.port}" if connection.port else "")
+
+
+def _token(client: httpx.Client, connection: Connection) -> str:
     login = {"username": connection.login, "password": connection.password}
-    token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-    client.headers["Authorization"] = f"Bearer {token}"
-    return client
+    return str(client.post("/auth/token", json=login).raise_for_status().json()["access_token"])
