@@ -12,6 +12,8 @@ from driftline.local.airflow import LocalAirflow
 from driftline.local.errors import LocalSetupError
 
 PREFIX = "monitor__"
+GUARD = "guard_serving"
+WATCHER = "watch_monitors"
 SECONDS_TO_APPEAR = 120.0
 SECONDS_TO_COMPLETE = 240.0
 FINISHED = ("success", "failed")
@@ -39,7 +41,7 @@ def wait_for_monitors(
     dag_ids = [f"{PREFIX}{model}" for model in models]
     _wait_until(lambda: _missing(airflow, dag_ids), SECONDS_TO_APPEAR, tell, "do not appear in Airflow")
     for dag_id in dag_ids:
-        airflow.api("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
+        switch_on(airflow, dag_id)
     for dag_id in dag_ids:
         _retry_failed(airflow, dag_id)
     _wait_until(lambda: _unfinished(airflow, dag_ids), SECONDS_TO_COMPLETE, tell, "have not completed a run")
@@ -49,6 +51,11 @@ def wait_for_monitors(
         pages = ", ".join(f"{airflow.base_url}/dags/{run.dag_id}/runs/{quote(run.run_id)}" for run in failed)
         raise LocalSetupError(f"A monitor's run failed; its log is at {pages}. `make demo` tries again.")
     return runs
+
+
+def switch_on(airflow: LocalAirflow, dag_id: str) -> None:
+    """Let the scheduler run ``dag_id`` from now on."""
+    airflow.api("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
 
 def _wait_until(awaited: Callable[[], list[str]], seconds: float, tell: Callable[[str], None], problem: str) -> None:

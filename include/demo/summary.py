@@ -111,7 +111,7 @@ def show_summary(  # noqa: PLR0917 - what there is to show
         places.add_row(f"  {run.dag_id}", f"{run.state}: {airflow.base_url}/dags/{run.dag_id}")
     places.add_row("Alerts", _alerts(stack, urls))
     places.add_row("Findings", "schema driftline of the database driftline: findings, decisions, incidents")
-    places.add_row("Commands", f". {_short(environment_file)} && driftline check {MODEL}")
+    places.add_row("Commands", f". {_short(environment_file)} && driftline check {MODEL} (or: live {MODEL}, watch)")
     places.add_row("Flights", "go on being predicted, in real time")
     places.add_row("", "")
     places.add_row("make stop", "ends all this; `make demo` resumes; `make clean` removes it")

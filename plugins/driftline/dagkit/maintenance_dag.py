@@ -25,6 +25,7 @@ def maintenance_dag() -> DAG:
         params={
             "keep_profiles_days": Param(200, type="integer", minimum=31, title="Days to keep profiles"),
             "keep_findings_days": Param(800, type="integer", minimum=31, title="Days to keep findings and decisions"),
+            "keep_live_days": Param(14, type="integer", minimum=2, title="Days to keep live figures"),
         },
         tags=["driftline"],
     ) as dag:
@@ -49,7 +50,9 @@ def _drop_expired() -> dict[str, int]:
 
     params = get_current_context()["params"]
     kept = Retention(
-        profiles=timedelta(days=params["keep_profiles_days"]), findings=timedelta(days=params["keep_findings_days"])
+        profiles=timedelta(days=params["keep_profiles_days"]),
+        findings=timedelta(days=params["keep_findings_days"]),
+        live=timedelta(days=params["keep_live_days"]),
     )
     dropped = drop_expired(create_store_engine(connection_url(STORE_CONNECTION)), kept, datetime.now(UTC))
     log.info("Dropped: %s", dropped)

@@ -28,6 +28,7 @@ TASK_MODULES = (
     "driftline.monitoring.checks",
     "driftline.monitoring.decision",
     "driftline.monitoring.extract",
+    "driftline.monitoring.live",
     "great_expectations",
     "pandas",
     "psycopg",

@@ -105,7 +105,11 @@ class AirflowSettings:
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
-        connections = {"DRIFTLINE_STORE": self.store_url, "PREDICTION_LOG": self.log_url}
+        connections = {
+            "DRIFTLINE_STORE": self.store_url,
+            "PREDICTION_LOG": self.log_url,
+            "AIRFLOW_API": f"http://{USER}:{kept.get('password', _typable_password)}@{LOOPBACK}:{self.port}",
+        }
         if self.slack_connection is not None:
             connections["SLACK_ALERTS"] = self.slack_connection
         return {

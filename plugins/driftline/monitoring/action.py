@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sqlalchemy import Engine
+
 from driftline.alerts import AlertItem, AlertMessage, Delivery
 from driftline.errors import DriftlineError, StoreError
 from driftline.findings import Severity
@@ -31,10 +33,24 @@ def deliver_alerts(monitor: Monitor, send: Send) -> Delivery:
     AlertsNotDelivered
         When some are not sent: they stay in the outbox, and the task is to be tried again.
     """
-    delivery = deliver_pending(monitor.store, send, model=monitor.model)
+    return _require_delivered(deliver_pending(monitor.store, send, model=monitor.model), f" of {monitor.model}")
+
+
+def deliver_all_alerts(store: Engine, send: Send) -> Delivery:
+    """Sends every alert that waits in the outbox and is due, whatever model it is about.
+
+    Raises
+    ------
+    AlertsNotDelivered
+        When some are not sent: they stay in the outbox.
+    """
+    return _require_delivered(deliver_pending(store, send), "")
+
+
+def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
     if delivery.remaining:
         raise AlertsNotDelivered(
-            f"{delivery.remaining} alerts of {monitor.model} are not sent yet and stay in the outbox; last error: "
+            f"{delivery.remaining} alerts{whose} are not sent yet and stay in the outbox; last error: "
             f"{delivery.last_error or 'of an earlier try'}. Check the connection {SLACK_CONNECTION!r}; they are sent "
             "at a later try."
         )

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
 from driftline.config.model_config import segment_name
+from driftline.config.positive_label import positive_levels as spellings
 from driftline.profiles.roles import Role
 from driftline.profiles.slices import SegmentColumn
 from driftline.sources import PredictionLog
@@ -101,9 +102,4 @@ def segment_names(monitor: Monitor) -> list[str]:
 
 def positive_levels(monitor: Monitor) -> frozenset[str]:
     """How a positive prediction or label may be spelled in the log."""
-    label = monitor.config.positive_label
-    if label is None:
-        return frozenset({"1", "true", "t", "1.0"})
-    if isinstance(label, bool):
-        return frozenset({"true", "t"} if label else {"false", "f"})
-    return frozenset({label} if isinstance(label, str) else {str(label), f"{label}.0"})
+    return spellings(monitor.config)

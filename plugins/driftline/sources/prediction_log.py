@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -127,24 +127,37 @@ class PredictionLog:
         return [self.selected(name, Conversion.TEXT) for name in names]
 
     def _look_up(self) -> LogCatalog:
-        mapping, labels = self._config.predictions, self._config.labels
         with self._session() as connection:
-            return LogCatalog(
-                predictions=_columns(connection, queries.describe(mapping.table, mapping.query)),
-                labels=None if labels is None else _columns(connection, queries.describe(labels.table, labels.query)),
-                ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
-            )
+            return self.catalog_of(connection)
+
+    def catalog_of(self, connection: psycopg.Connection[Any]) -> LogCatalog:
+        """The log's columns, as a session that is open sees them."""
+        mapping, labels = self._config.predictions, self._config.labels
+        return LogCatalog(
+            predictions=_columns(connection, queries.describe(mapping.table, mapping.query)),
+            labels=None if labels is None else _columns(connection, queries.describe(labels.table, labels.query)),
+            ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
+        )
 
     def _fingerprints(self, query: Composed) -> dict[datetime, tuple[int, datetime | None]]:
         with self._session() as connection:
             rows = connection.execute(query).fetchall()
         return {start.astimezone(UTC): (count, newest) for start, count, newest in rows}
 
+    @property
+    def config(self) -> ModelConfig:
+        return self._config
+
+    def session(self, statement_timeout: timedelta) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A read-only session whose statements are given up after ``statement_timeout``."""
+        milliseconds = int(statement_timeout.total_seconds() * 1000)
+        return self._session(f" -c statement_timeout={milliseconds}")
+
     @contextmanager
-    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+    def _session(self, options: str = "") -> Iterator[psycopg.Connection[Any]]:
         try:
             with psycopg.connect(
-                self._url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, options=_SESSION, autocommit=True
+                self._url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, options=_SESSION + options, autocommit=True
             ) as connection:
                 yield connection
         except psycopg.Error as error:
@@ -173,6 +186,7 @@ class PredictionLog:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         mends = {
             "42883": "The ids of predictions and labels are not of one type: cast one of them with `query`.",
+            "57014": "It took too long: an index on the time column keeps it short; or the table is locked.",
             "42P01": "The table does not exist: correct `table` in the model's file, or create it.",
             "3F000": "The schema does not exist: correct `table` in the model's file.",
             "42703": "A column does not exist: correct the column names in the model's file.",

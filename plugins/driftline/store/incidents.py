@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from driftline.alerts.incidents import Incident, IncidentChange, IncidentChangeKind, IncidentStatus
-from driftline.findings import Severity, Status
+from driftline.findings import Check, Severity, Status
 from driftline.store.json_values import json_safe
 from driftline.store.tables import findings as findings_table
 from driftline.store.tables import incidents
@@ -41,39 +41,52 @@ def open_or_update_incident(
         severity,
         json_safe(title),
         json_safe(list(findings)),
-        window,
+        window.end,
         as_utc(at, "at"),
         frozenset(subjects),
         tuple(each for each in Severity if each.rank >= alert_severity.rank),
     )
-    _lock(connection, model)
-    incident = _open_incident(connection, model, cause)
-    if incident is not None:
-        return _count_in(connection, incident, found)
-    counted = _resolved_after(connection, model, cause, window)
-    if counted is not None:
-        return IncidentChange(counted.incident_id, IncidentChangeKind.UNCHANGED, Severity(counted.severity))
-    return _open(connection, model, cause, found)
+    return _sight(connection, model, cause, found)
+
+
+def open_or_renew_incident(
+    connection: Connection, *, model: str, cause: str, severity: Severity, title: str, at: datetime
+) -> IncidentChange:
+    """Counts a look at ``at`` that found ``cause`` into its incident: for causes that no window finds.
+
+    Opens one where none is open; a higher severity than ever escalates it. A look that is older than the last one
+    changes nothing.
+    """
+    moment = as_utc(at, "at")
+    found = _Sighting(severity, json_safe(title), [], moment, moment, frozenset(), ())
+    return _sight(connection, model, cause, found)
 
 
 def resolve_incidents(
     connection: Connection, *, model: str, causes_still_open: Collection[str], window: Window, at: datetime
 ) -> list[int]:
-    """Resolves the model's open incidents whose cause ``window`` no longer found; returns their ids.
+    """Resolves the model's open incidents of checks that ``window`` no longer found; returns their ids.
 
     Only a window newer than the last that found the cause resolves it. No data is no recovery: name in
-    ``causes_still_open`` also the causes that ``window`` could not evaluate.
+    ``causes_still_open`` also the causes that ``window`` could not evaluate. What no window finds is left alone.
     """
+    is_recovered = incidents.c.cause.in_({check.value for check in Check} - set(causes_still_open))
+    return _resolve(connection, model, is_recovered, window.end, as_utc(at, "at"))
+
+
+def _resolve(
+    connection: Connection, model: str, is_recovered: ColumnElement[bool], newer_than: datetime, at: datetime
+) -> list[int]:
     _lock(connection, model)
     resolved = connection.execute(
         update(incidents)
         .where(
             incidents.c.model == model,
             _is_open(),
-            incidents.c.cause.not_in(list(causes_still_open)),
-            incidents.c.last_window_end < window.end,
+            is_recovered,
+            incidents.c.last_window_end < newer_than,
         )
-        .values(status=IncidentStatus.RESOLVED.value, resolved_at=as_utc(at, "at"), updated_at=as_utc(at, "at"))
+        .values(status=IncidentStatus.RESOLVED.value, resolved_at=at, updated_at=at)
         .returning(incidents.c.incident_id)
     )
     return sorted(resolved.scalars())
@@ -88,6 +101,12 @@ def open_incidents(connection: Connection, model: str | None = None) -> tuple[In
     return tuple(sorted(found, key=lambda incident: -incident.severity.rank))
 
 
+def resolve_causes(connection: Connection, *, model: str, causes: Collection[str], at: datetime) -> list[int]:
+    """Resolves the model's open incidents of ``causes`` that a look at ``at`` no longer found; returns their ids."""
+    moment = as_utc(at, "at")
+    return _resolve(connection, model, incidents.c.cause.in_(list(causes)), moment, moment)
+
+
 @dataclass(frozen=True)
 class _Sighting:
     """What one window found of a cause."""
@@ -95,10 +114,21 @@ class _Sighting:
     severity: Severity
     title: str
     findings: list[Any]
-    window: Window
+    window_end: datetime
     at: datetime
     subjects: frozenset[str]
     alarming: tuple[Severity, ...]
+
+
+def _sight(connection: Connection, model: str, cause: str, found: _Sighting) -> IncidentChange:
+    _lock(connection, model)
+    incident = _open_incident(connection, model, cause)
+    if incident is not None:
+        return _count_in(connection, incident, found)
+    counted = _resolved_after(connection, model, cause, found.window_end)
+    if counted is not None:
+        return IncidentChange(counted.incident_id, IncidentChangeKind.UNCHANGED, Severity(counted.severity))
+    return _open(connection, model, cause, found)
 
 
 def _lock(connection: Connection, model: str) -> None:
@@ -111,11 +141,11 @@ def _open_incident(connection: Connection, model: str, cause: str) -> Row[Any] |
     return connection.execute(query).one_or_none()
 
 
-def _resolved_after(connection: Connection, model: str, cause: str, window: Window) -> Row[Any] | None:
-    """The latest resolved incident, where it has counted ``window`` or a newer one."""
+def _resolved_after(connection: Connection, model: str, cause: str, window_end: datetime) -> Row[Any] | None:
+    """The latest resolved incident, where it has counted the window that ended then, or a newer one."""
     query = (
         select(incidents)
-        .where(incidents.c.model == model, incidents.c.cause == cause, incidents.c.last_window_end >= window.end)
+        .where(incidents.c.model == model, incidents.c.cause == cause, incidents.c.last_window_end >= window_end)
         .order_by(incidents.c.incident_id.desc())
         .limit(1)
     )
@@ -134,8 +164,8 @@ def _open(connection: Connection, model: str, cause: str, found: _Sighting) -> I
             findings=found.findings,
             opened_at=found.at,
             updated_at=found.at,
-            first_window_end=found.window.end,
-            last_window_end=found.window.end,
+            first_window_end=found.window_end,
+            last_window_end=found.window_end,
         )
         .returning(incidents.c.incident_id)
     ).scalar_one()
@@ -149,8 +179,8 @@ def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> I
         change = IncidentChangeKind.WIDENED
     highest = max(Severity(incident.severity), found.severity, key=lambda severity: severity.rank)
     values: dict[str, Any] = {"severity": highest.value, "updated_at": found.at}
-    if found.window.end >= incident.last_window_end:
-        values |= {"title": found.title, "findings": found.findings, "last_window_end": found.window.end}
+    if found.window_end >= incident.last_window_end:
+        values |= {"title": found.title, "findings": found.findings, "last_window_end": found.window_end}
     if change is not IncidentChangeKind.UNCHANGED:
         connection.execute(update(incidents).where(incidents.c.incident_id == incident.incident_id).values(**values))
     return IncidentChange(incident.incident_id, change, highest, new_subjects)
@@ -169,7 +199,7 @@ def _new_subjects(connection: Connection, incident: Row[Any], found: _Sighting) 
             findings_table.c.status == Status.DETECTED.value,
             findings_table.c.severity.in_([severity.value for severity in found.alarming]),
             findings_table.c.window_end >= incident.first_window_end,
-            findings_table.c.window_end < found.window.end,
+            findings_table.c.window_end < found.window_end,
         )
     ).scalars()
     return tuple(sorted(found.subjects - set(known)))
@@ -178,8 +208,8 @@ def _new_subjects(connection: Connection, incident: Row[Any], found: _Sighting) 
 def _kind_of_change(incident: Row[Any], found: _Sighting) -> IncidentChangeKind:
     if found.severity.rank > Severity(incident.severity).rank:
         return IncidentChangeKind.ESCALATED
-    is_revision = found.window.end == incident.last_window_end and found.findings != incident.findings
-    if found.window.end > incident.last_window_end or is_revision:
+    is_revision = found.window_end == incident.last_window_end and found.findings != incident.findings
+    if found.window_end > incident.last_window_end or is_revision:
         return IncidentChangeKind.UPDATED
     return IncidentChangeKind.UNCHANGED
 

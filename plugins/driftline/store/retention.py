@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, Table, delete, text
 
 from driftline.store.engine import store_transaction
+from driftline.store.live import drop_live_figures
 from driftline.store.tables import SCHEMA, decisions, findings, profiles, reports, samples, slices, windows
 from driftline.windows import as_utc
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How long profiles (with samples and the pages made of them), and findings with their decisions, are kept."""
+    """How long profiles (with samples and the pages made of them), findings with their decisions, and live figures
+    are kept."""
 
     profiles: timedelta
     findings: timedelta
+    live: timedelta = timedelta(days=14)
 
 
 def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[str, int]:
@@ -35,6 +38,7 @@ def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[st
         dropped["sample_partitions"] = _drop_partitions(connection, samples, first_kept)
         dropped["slices"] = connection.execute(delete(slices).where(slices.c.slice_start < first_kept)).rowcount
         dropped["reports"] = connection.execute(delete(reports).where(reports.c.window_end < profiles_before)).rowcount
+        dropped["live_minutes"] = drop_live_figures(connection, moment - retention.live)
         for table in (findings, decisions, windows):
             expired = delete(table).where(table.c.window_end < findings_before)
             dropped[table.name] = connection.execute(expired).rowcount

@@ -280,3 +280,46 @@ route_history = Table(
     Column("shares_before", JSONB, nullable=False),
     Column("shares_after", JSONB, nullable=False),
 )
+
+live_predictions = Table(
+    "live_predictions",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("minute", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("predictions", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("latencies", JSONB, nullable=False),
+)
+
+live_outcomes = Table(
+    "live_outcomes",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("minute", primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("labeled", BigInteger, nullable=False),
+    Column("true_positives", BigInteger, nullable=False),
+    Column("false_positives", BigInteger, nullable=False),
+    Column("false_negatives", BigInteger, nullable=False),
+    Column("true_negatives", BigInteger, nullable=False),
+    Column("error_sum", Double, nullable=False),
+    Column("absolute_error_sum", Double, nullable=False),
+    Column("squared_error_sum", Double, nullable=False),
+)
+
+live_watermarks = Table(
+    "live_watermarks",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("feed", Text, primary_key=True),
+    _moment("counted_until", nullable=True),
+    _moment("rescanned_from", nullable=True),
+    _moment("newest_row", nullable=True),
+    Column("rows_ahead", BigInteger, nullable=False),
+    _moment("first_attempt_at"),
+    _moment("attempted_at"),
+    _moment("counted_at", nullable=True),
+    _moment("failing_since", nullable=True),
+    _text("error"),
+)

@@ -11,14 +11,26 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from driftline.errors import InputError
+from driftline.live import Feed, MinuteSpan, OutcomeCounts, PredictionCounts
 from driftline.monitoring.decision import Context
 from driftline.monitoring.extract import extract_window
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.run import run_window
 from driftline.store.engine import store_transaction
+from driftline.store.live import replace_minutes
 from driftline.store.retention import Retention, drop_expired
 from driftline.store.slices import ensure_profile_partitions
-from driftline.store.tables import baselines, decisions, findings, profiles, reports, samples, slices, windows
+from driftline.store.tables import (
+    baselines,
+    decisions,
+    findings,
+    live_predictions,
+    profiles,
+    reports,
+    samples,
+    slices,
+    windows,
+)
 from driftline.windows import Window
 from tests.integration.shop_log import END, ROWS_PER_HOUR
 
@@ -130,3 +142,17 @@ def _profile(moment: datetime) -> dict[str, Any]:
         "model": "fraud", "baseline_id": 1, "part": "predictions", "slice_start": moment, "version": "v1",
         "segment": "", "subject": "amount", "kind": "numeric", "rows": 0, "payload": b"",
     }  # fmt: skip
+
+
+def test_live_minutes_are_kept_for_their_own_time(store_engine: Engine) -> None:
+    """Half open: what is exactly as old as is kept stays."""
+    counts = PredictionCounts(1, 0, {3: 1})
+    minutes = [END - 14 * DAY - timedelta(minutes=1), END - 14 * DAY, END]
+    with store_transaction(store_engine) as connection:
+        span = MinuteSpan(minutes[0], END + HOUR)
+        replace_minutes(connection, "fraud", Feed.PREDICTIONS, span, {(minute, "v1"): counts for minute in minutes})
+        replace_minutes(connection, "fraud", Feed.LABELS, span, {(minutes[0], "v1"): OutcomeCounts(labeled=1)})
+    assert drop_expired(store_engine, LONG, END)["live_minutes"] == 2
+    with store_engine.connect() as connection:
+        kept = connection.execute(select(live_predictions.c.minute).order_by(live_predictions.c.minute)).scalars().all()
+    assert kept == minutes[1:]

@@ -1,0 +1,148 @@
+"""The live pass: every model's newest minutes counted anew, every 20 seconds.
+
+It is what `guard_serving` does. It imports nothing heavy, so that its task starts fast.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import Connection, Engine
+
+from driftline.config import ModelConfig
+from driftline.errors import DriftlineError
+from driftline.live import Feed, MinuteSpan, VersionFigures, plan_spans
+from driftline.live.spans import MINUTE, RESCAN_DEPTH
+from driftline.sources import PredictionLog
+from driftline.sources.live_log import LiveLog, open_live_log
+from driftline.store.engine import store_transaction
+from driftline.store.live import (
+    FeedState,
+    feed_states,
+    newest_counted,
+    record_count,
+    record_failure,
+    replace_minutes,
+    take_turn,
+    version_figures,
+)
+from driftline.store.reading import store_reading
+
+log = logging.getLogger(__name__)
+
+ConnectionResolver = Callable[[str], str]
+"""From a connection's id to its URL; raises `ConnectionNotConfigured`."""
+
+MOST_CORRECTED_MINUTES = 60
+"""Corrections of more minutes at once are found by the rescan."""
+_WORKERS = 4
+"""Models counted at a time: one that does not answer holds up a quarter of the others at most."""
+
+
+@dataclass(frozen=True)
+class PassFailure:
+    """A feed that could not be counted, and why."""
+
+    model: str
+    feed: Feed
+    error: str
+
+
+def count_live(store: Engine, configs: Iterable[ModelConfig], resolve: ConnectionResolver) -> list[PassFailure]:
+    """One pass over all models; a model that fails never stops the others, and comes last in the next pass.
+
+    Raises
+    ------
+    StoreError
+        When the store cannot be used: then nothing at all can be counted.
+    """
+    with store_transaction(store) as connection:
+        failing = {state.model for state in feed_states(connection) if state.error}
+    resolve_once = cache(resolve)
+    ordered = sorted(configs, key=lambda config: config.model in failing)
+    passes = [_ModelPass(store, config, _opened(config, resolve_once)) for config in ordered]
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="live") as workers:
+        return [failure for failures in workers.map(_ModelPass.count, passes) for failure in failures]
+
+
+def recent_figures(store: Engine, model: str, minutes: int, now: datetime) -> list[VersionFigures]:
+    """Each version's figures over the last ``minutes`` whole minutes and the one that runs."""
+    since = now.replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+    with store_reading(store) as connection:
+        return version_figures(connection, model, since)
+
+
+def recent_states(store: Engine, model: str) -> list[FeedState]:
+    """How the counting of the model's feeds stands."""
+    with store_reading(store) as connection:
+        return feed_states(connection, model)
+
+
+def _opened(config: ModelConfig, resolve: ConnectionResolver) -> PredictionLog | DriftlineError:
+    """Connections are looked up one after the other: Airflow answers a task's questions in turn."""
+    try:
+        return PredictionLog(config, resolve(config.connection))
+    except DriftlineError as error:
+        return error
+
+
+@dataclass(frozen=True, eq=False)
+class _ModelPass:
+    store: Engine
+    config: ModelConfig
+    log: PredictionLog | DriftlineError
+
+    def count(self) -> list[PassFailure]:
+        feeds = (Feed.PREDICTIONS,) if self.config.labels is None else (Feed.PREDICTIONS, Feed.LABELS)
+        failures = [self._count_feed(feed) for feed in feeds]
+        return [failure for failure in failures if failure is not None]
+
+    def _count_feed(self, feed: Feed) -> PassFailure | None:
+        model = self.config.model
+        try:
+            if isinstance(self.log, DriftlineError):
+                raise self.log
+            with open_live_log(self.log) as opened, store_transaction(self.store) as connection:
+                if take_turn(connection, model, feed):
+                    _count(connection, opened, model, feed)
+        except DriftlineError as error:
+            return self._failed(feed, str(error))
+        except Exception as error:
+            log.exception("Counting the %s of %s broke", feed, model)
+            return self._failed(feed, f"{type(error).__name__}: {error}")
+        return None
+
+    def _failed(self, feed: Feed, error: str) -> PassFailure:
+        with store_transaction(self.store) as connection:
+            record_failure(connection, self.config.model, feed, error)
+        return PassFailure(self.config.model, feed, error)
+
+
+def _count(connection: Connection, opened: LiveLog, model: str, feed: Feed) -> None:
+    now = opened.now()
+    state = next((each for each in feed_states(connection, model) if each.feed is feed), None)
+    plan = plan_spans(None if state is None else state.watermark, newest_counted(connection, model, feed), now)
+    live = opened.count(feed, plan.live)
+    replace_minutes(connection, model, feed, plan.live, live.counts, is_newest=True)
+    for span in (plan.rescan, *_corrected(opened, feed, plan.live, now)):
+        replace_minutes(connection, model, feed, span, opened.count(feed, span).counts)
+    record_count(
+        connection,
+        model,
+        feed,
+        watermark=plan.after,
+        newest_row=live.newest_row,
+        rows_ahead=opened.rows_ahead(feed, plan.live.end),
+    )
+
+
+def _corrected(opened: LiveLog, feed: Feed, live: MinuteSpan, now: datetime) -> Iterable[MinuteSpan]:
+    if feed is not Feed.LABELS:
+        return []
+    minutes = opened.corrected_minutes(live, now - RESCAN_DEPTH)
+    return [MinuteSpan(minute, minute + MINUTE) for minute in minutes[-MOST_CORRECTED_MINUTES:]]

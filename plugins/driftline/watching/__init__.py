@@ -1,0 +1,26 @@
+"""The watcher's watcher: what should have happened and has not. Pure."""
+
+from driftline.watching.judge import (
+    counting_fails,
+    guard_silent,
+    labels_missing,
+    monitor_failing,
+    monitor_late,
+    monitor_paused,
+    outbox_stuck,
+    predictions_missing,
+)
+from driftline.watching.result import Cause, WatchResult
+
+__all__ = [
+    "Cause",
+    "WatchResult",
+    "counting_fails",
+    "guard_silent",
+    "labels_missing",
+    "monitor_failing",
+    "monitor_late",
+    "monitor_paused",
+    "outbox_stuck",
+    "predictions_missing",
+]
