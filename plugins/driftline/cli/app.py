@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, compare, evaluate, migrate, models, predictions
+from driftline.cli import baseline, check, compare, evaluate, migrate, models, predictions, revise
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -26,6 +26,7 @@ app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="predictions")(predictions.predictions)
+app.command(name="revise")(revise.revise)
 
 
 @app.command()

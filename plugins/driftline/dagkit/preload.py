@@ -28,11 +28,13 @@ TASK_MODULES = (
     "driftline.monitoring.checks",
     "driftline.monitoring.decision",
     "driftline.monitoring.extract",
+    "driftline.monitoring.revision",
     "great_expectations",
     "pandas",
     "psycopg",
     "pyarrow",
     "scipy.stats",
+    "statsmodels.regression.linear_model",
 )
 
 for name in TASK_MODULES:

@@ -16,6 +16,7 @@ from driftline.profiles.counting import (
 from driftline.profiles.roles import Role
 from driftline.profiles.sample_counting import SampleCounter
 from driftline.sources.catalog import ValueFamily
+from driftline.sources.prediction_log import SliceState
 from driftline.sources.queries import Conversion, Selected
 from driftline.store.baselines import StoredBaseline
 from driftline.store.engine import store_transaction
@@ -36,6 +37,16 @@ def stale_slices(monitor: Monitor, baseline: StoredBaseline, window: Window) -> 
     }
 
 
+def stale_outcomes(
+    monitor: Monitor, baseline: StoredBaseline, window: Window
+) -> dict[Part, dict[datetime, Fingerprint]]:
+    """The counted slices of ``window`` whose labels have changed since, as they are now."""
+    now = _fingerprints(monitor.log.outcome_fingerprints(window), window)
+    with store_transaction(monitor.store) as connection:
+        then = counted_slices(connection, baseline, Part.OUTCOMES, window)
+    return {Part.OUTCOMES: {start: now[start] for start in then if now[start] != then[start]}}
+
+
 def fingerprints(monitor: Monitor, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
     """What the log holds now of each slice, by part.
 
@@ -44,10 +55,11 @@ def fingerprints(monitor: Monitor, window: Window) -> dict[Part, dict[datetime, 
     found = {Part.PREDICTIONS: monitor.log.prediction_fingerprints(window)}
     if monitor.config.labels is not None:
         found[Part.OUTCOMES] = monitor.log.outcome_fingerprints(window)
-    return {
-        part: {start: Fingerprint(*slices.get(start, (0, None))) for start in window.slices}
-        for part, slices in found.items()
-    }
+    return {part: _fingerprints(slices, window) for part, slices in found.items()}
+
+
+def _fingerprints(slices: Mapping[datetime, SliceState], window: Window) -> dict[datetime, Fingerprint]:
+    return {start: Fingerprint(*slices.get(start, (0, None, None))) for start in window.slices}
 
 
 def count_slices(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.performance.delay import HOUR, LabelOutlook
 from driftline.performance.intervals import wilson_interval
 from driftline.performance.measure import labeled_rows
 from driftline.performance.metric import OutcomeProfile
@@ -22,8 +26,9 @@ def label_findings(
     is_mature: bool,
     version: str,
     segment: str = "",
+    outlook: LabelOutlook | None = None,
 ) -> list[Finding]:
-    """Findings on the subject ``labels``.
+    """Findings on the subject ``labels``; ``outlook`` says what coverage may still be expected.
 
     Tests
     -----
@@ -37,7 +42,9 @@ def label_findings(
     """
     labeled = labeled_rows(current)
     found = [
-        _coverage(labeled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment),
+        _with_outlook(
+            _coverage(labeled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment), outlook
+        ),
     ]
     if isinstance(reference, BinaryOutcomeProfile) and isinstance(current, BinaryOutcomeProfile):
         selected = _selection(reference, current, version=version, segment=segment)
@@ -90,6 +97,62 @@ def _coverage(
             else ""
         ),
         details={"labels": labeled, "predictions": predictions, "is_provisional": not is_mature, "coverage": coverage},
+    )
+
+
+def _with_outlook(finding: Finding, outlook: LabelOutlook | None) -> Finding:
+    """The coverage with what is still to come, and when the verdict is final."""
+    if outlook is None:
+        return finding
+    coverage = finding.statistic
+    final = None if coverage is None else outlook.final_coverage(coverage)
+    details = {
+        **finding.details,
+        "matures_at": outlook.matures_at.isoformat(),
+        "arrived_share": outlook.arrived_share,
+        "final_coverage": final,
+    }
+    said = finding.description
+    if not outlook.is_mature:
+        expected = "" if final is None else f"; {final:.1%} are to be expected in the end"
+        said += f" The verdict is final at {outlook.matures_at:%Y-%m-%d %H:%M} UTC{expected}."
+    return replace(finding, description=said, details=details)
+
+
+def silence_finding(newest: datetime | None, now: datetime, limit: timedelta, *, is_learned: bool) -> Finding:
+    """Whether labels have stopped coming, over all versions (test ``label_silence``; statistic, threshold in hours).
+
+    Parameters
+    ----------
+    newest : datetime or None
+        When the last label arrived; ``None`` if none ever did.
+    limit : timedelta
+        The longest silence that is nothing unusual; ``is_learned`` from the baseline.
+    """
+    silence = None if newest is None else max(now - newest, timedelta(0))
+    is_silent = silence is None or silence > limit
+    hours, allowed = None if silence is None else silence / HOUR, limit / HOUR
+    source = "labels came at least every" if is_learned else "labels are expected within"
+    since = "No label has ever arrived" if newest is None else f"The last label arrived {newest:%Y-%m-%d %H:%M} UTC"
+    ago = "" if hours is None else f", {hours:.1f} hours ago"
+    return Finding(
+        check=Check.PERFORMANCE,
+        version="",
+        subject="labels",
+        test="label_silence",
+        comparison=Comparison.EXPECTATION,
+        status=Status.DETECTED if is_silent else Status.OK,
+        severity=Severity.HIGH if is_silent else Severity.NONE,
+        statistic=hours,
+        threshold=allowed,
+        effect=None if hours is None else max(hours - allowed, 0.0),
+        description=f"{since}{ago}; {source} {allowed:.0f} hours.",
+        recommendation=(
+            "Check the job that writes labels. Until they come, only the estimates say how good the model is."
+            if is_silent
+            else ""
+        ),
+        details={"since": None if newest is None else newest.isoformat(), "is_learned": is_learned},
     )
 
 
