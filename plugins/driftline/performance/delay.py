@@ -137,11 +137,12 @@ class LabelOutlook:
     def is_mature(self) -> bool:
         return self.now >= self.matures_at
 
-    def final_coverage(self, coverage: float) -> float | None:
-        """The coverage to be expected in the end: what is there, and of the rest what usually still comes."""
+    @property
+    def usual_coverage(self) -> float | None:
+        """The coverage that windows of this age usually have; ``None`` where it is not known."""
         if self.arrived_share is None or self.final_share is None:
             return None
-        return min(coverage + self.final_share * (1 - self.arrived_share), 1.0)
+        return self.arrived_share * self.final_share
 
 
 def label_outlook(

@@ -104,18 +104,17 @@ def _with_outlook(finding: Finding, outlook: LabelOutlook | None) -> Finding:
     """The coverage with what is still to come, and when the verdict is final."""
     if outlook is None:
         return finding
-    coverage = finding.statistic
-    final = None if coverage is None else outlook.final_coverage(coverage)
+    usual, final = outlook.usual_coverage, outlook.final_share
     details = {
         **finding.details,
         "matures_at": outlook.matures_at.isoformat(),
-        "arrived_share": outlook.arrived_share,
+        "usual_coverage": usual,
         "final_coverage": final,
     }
     said = finding.description
     if not outlook.is_mature:
-        expected = "" if final is None else f"; {final:.1%} are to be expected in the end"
-        said += f" The verdict is final at {outlook.matures_at:%Y-%m-%d %H:%M} UTC{expected}."
+        shares = "" if usual is None or final is None else f"; {usual:.1%} are usual by now, {final:.1%} in the end"
+        said += f" The verdict is final at {outlook.matures_at:%Y-%m-%d %H:%M} UTC{shares}."
     return replace(finding, description=said, details=details)
 
 

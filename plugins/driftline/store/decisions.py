@@ -58,15 +58,13 @@ def record_decision(connection: Connection, record: DecisionRecord, at: datetime
         "decided_at": at,
     }
     if not is_look:
-        values["extracted_at"] = (
-            select(windows.c.extracted_at)
-            .where(
+        values["extracted_at"] = connection.execute(
+            select(windows.c.extracted_at).where(
                 windows.c.model == record.model,
                 windows.c.window_start == record.window.start,
                 windows.c.window_end == record.window.end,
             )
-            .scalar_subquery()
-        )
+        ).scalar_one_or_none()
     connection.execute(
         upsert(decisions)
         .values(values)
