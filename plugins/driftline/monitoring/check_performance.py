@@ -89,7 +89,7 @@ def _silence(monitor: Monitor, evidence: Evidence) -> list[Finding]:
     """Whether labels have stopped coming: a matter of now, not of windows that ended long ago."""
     if evidence.now - evidence.record.window.end > monitor.config.schedule.alert_horizon:
         return []
-    newest, _ = monitor.log.newest_arrival()
+    newest, _ = monitor.log.newest_arrival(evidence.now)
     limit, is_learned = silence_limit(monitor, evidence.baseline)
     return [silence_finding(newest, evidence.now, limit, is_learned=is_learned)]
 

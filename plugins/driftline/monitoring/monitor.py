@@ -101,9 +101,4 @@ def segment_names(monitor: Monitor) -> list[str]:
 
 def positive_levels(monitor: Monitor) -> frozenset[str]:
     """How a positive prediction or label may be spelled in the log."""
-    label = monitor.config.positive_label
-    if label is None:
-        return frozenset({"1", "true", "t", "1.0"})
-    if isinstance(label, bool):
-        return frozenset({"true", "t"} if label else {"false", "f"})
-    return frozenset({label} if isinstance(label, str) else {str(label), f"{label}.0"})
+    return monitor.config.positive_spellings

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from driftline.config import Task
 from driftline.monitoring.monitor import Monitor, counted_columns, positive_levels, segment_columns
-from driftline.profiles.binning import Binning, NumericBinning
+from driftline.profiles.binning import Binning, CategoricalBinning
 from driftline.profiles.counting import (
     BinaryOutcomeCounter,
+    MulticlassOutcomeCounter,
     RegressionOutcomeCounter,
     SliceCounter,
 )
@@ -24,6 +25,8 @@ from driftline.store.slices import CountedSlices, Fingerprint, Part, counted_sli
 from driftline.windows import SLICE_LENGTH, Window
 
 SLICES_PER_READ = 24
+
+OutcomeCounter = BinaryOutcomeCounter | MulticlassOutcomeCounter | RegressionOutcomeCounter
 
 
 def stale_slices(monitor: Monitor, baseline: StoredBaseline, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
@@ -104,7 +107,7 @@ def _selected_id(monitor: Monitor) -> Selected:
 
 def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> CountedSlices:
     binning = binnings.get(Role.OUTCOME)
-    if not isinstance(binning, NumericBinning):
+    if binning is None:
         return CountedSlices({})
     counter = _outcome_counter(monitor, binning)
     for batch in monitor.log.read_outcomes(run):
@@ -112,8 +115,10 @@ def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Wind
     return CountedSlices(counter.profiles())
 
 
-def _outcome_counter(monitor: Monitor, binning: NumericBinning) -> BinaryOutcomeCounter | RegressionOutcomeCounter:
+def _outcome_counter(monitor: Monitor, binning: Binning) -> OutcomeCounter:
     segments = segment_columns(monitor)
+    if isinstance(binning, CategoricalBinning):
+        return MulticlassOutcomeCounter(segments, binning)
     if monitor.config.task is Task.REGRESSION:
         return RegressionOutcomeCounter(segments, binning)
     return BinaryOutcomeCounter(segments, binning, positive_levels(monitor))

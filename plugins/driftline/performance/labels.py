@@ -11,10 +11,13 @@ from driftline.performance.intervals import wilson_interval
 from driftline.performance.measure import labeled_rows
 from driftline.performance.metric import OutcomeProfile
 from driftline.performance.thresholds import PerformanceThresholds
-from driftline.profiles import BinaryOutcomeProfile
+from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile
 
 SELECTION_SIGNIFICANCE = 0.001
 """How unlikely labels of one class only must be before they count as selected."""
+
+UNKNOWN_SHARE = 0.01
+"""So many more labels of unknown classes than on the baseline are let pass."""
 
 
 def label_findings(
@@ -39,6 +42,9 @@ def label_findings(
         Binary classification, as long as predictions lack labels. Statistic = share of positives among the labels;
         detected where they are of one class only though the baseline's mixture makes that unlikely: metrics of such
         labels mislead.
+    unknown_label_class
+        Several classes. Statistic = share of labels that are of no class that the baseline knows; detected where it is
+        surely more than `UNKNOWN_SHARE` above the baseline's: medium, high from ten times as much on.
     """
     labeled = labeled_rows(current)
     found = [
@@ -46,11 +52,56 @@ def label_findings(
             _coverage(labeled, predictions, thresholds, is_mature=is_mature, version=version, segment=segment), outlook
         ),
     ]
+    if isinstance(current, MulticlassOutcomeProfile) and current.rows:
+        found.append(_unknown_classes(reference, current, thresholds, version=version, segment=segment))
     if isinstance(reference, BinaryOutcomeProfile) and isinstance(current, BinaryOutcomeProfile):
         selected = _selection(reference, current, version=version, segment=segment)
         if labeled < predictions and selected is not None:
             found.append(selected)
     return found
+
+
+def _unknown_classes(
+    reference: OutcomeProfile | None,
+    current: MulticlassOutcomeProfile,
+    thresholds: PerformanceThresholds,
+    *,
+    version: str,
+    segment: str,
+) -> Finding:
+    share, usual = _outside_share(current), 0.0
+    if isinstance(reference, MulticlassOutcomeProfile) and reference.rows:
+        usual = _outside_share(reference)
+    low, high = wilson_interval(share, current.rows, thresholds.confidence)
+    is_unknown = low > usual + UNKNOWN_SHARE
+    severity = Severity.HIGH if share > usual + 10 * UNKNOWN_SHARE else Severity.MEDIUM
+    return Finding(
+        check=Check.PERFORMANCE,
+        version=version,
+        segment=segment,
+        subject="labels",
+        test="unknown_label_class",
+        comparison=Comparison.BASELINE,
+        status=Status.DETECTED if is_unknown else Status.OK,
+        severity=severity if is_unknown else Severity.NONE,
+        statistic=share,
+        threshold=usual + UNKNOWN_SHARE,
+        effect=share - usual,
+        interval_low=low,
+        interval_high=high,
+        current_size=current.rows,
+        description=f"{share:.1%} of the labels are of classes that the baseline does not know ({usual:.1%} there).",
+        recommendation=(
+            "Check whether labels and predictions write the classes alike (text against numbers, another spelling); "
+            "for a new class, build the baseline again."
+            if is_unknown
+            else ""
+        ),
+    )
+
+
+def _outside_share(profile: MulticlassOutcomeProfile) -> float:
+    return float(profile.confusion[-1].sum() / profile.rows)
 
 
 def _coverage(

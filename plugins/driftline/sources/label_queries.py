@@ -12,11 +12,16 @@ from driftline.sources.queries import LABEL, LOG, in_window, qualified, relation
 from driftline.windows import Window
 
 
-def newest_arrival_query(labels: Labels) -> Composed:
+def newest_arrival_query(labels: Labels, until: datetime | None = None) -> Composed:
     """The newest arrival, and the server's clock. Arrivals in the future, where a clock runs wrong, are none yet."""
     return SQL(
-        "SELECT (SELECT max({arrival}) FROM {labels} AS label WHERE {arrival} <= now() AND isfinite({arrival})), now()"
-    ).format(arrival=qualified(LABEL, labels.time), labels=relation(labels.table, labels.query))
+        "SELECT (SELECT max({arrival}) FROM {labels} AS label WHERE {arrival} <= {until} AND isfinite({arrival})), "
+        "now()"
+    ).format(
+        arrival=qualified(LABEL, labels.time),
+        labels=relation(labels.table, labels.query),
+        until=SQL("now()") if until is None else SQL("least(now(), {})").format(Literal(until)),
+    )
 
 
 def arrival_slices_query(mapping: Predictions, labels: Labels, since: datetime, earliest: datetime) -> Composed:

@@ -76,10 +76,13 @@ class PredictionLog:
         query = queries.outcome_fingerprints_query(self._config.predictions, self._config.labels, window)
         return self._fingerprints(query)
 
-    def newest_arrival(self) -> tuple[datetime | None, datetime]:
-        """When the newest label arrived (``None`` without any), and what the log's server has for the time."""
+    def newest_arrival(self, until: datetime | None = None) -> tuple[datetime | None, datetime]:
+        """When the newest label arrived (``None`` without any), and what the log's server has for the time.
+
+        Of those that arrived by ``until``, where it is given.
+        """
         with self._session() as connection:
-            row = connection.execute(label_queries.newest_arrival_query(self._mapped_labels)).fetchone()
+            row = connection.execute(label_queries.newest_arrival_query(self._mapped_labels, until)).fetchone()
         assert row is not None
         return row[0], row[1]
 
@@ -113,15 +116,17 @@ class PredictionLog:
         yield from self._stream(query)
 
     def read_outcomes(self, window: Window) -> Iterator[pa.RecordBatch]:
-        """Batches of: time, version, the segment columns, label, prediction, score (null without one)."""
+        """Batches of: time, version, the segment columns, label, prediction, then the scores that are mapped."""
         labels = self._config.labels
         assert labels is not None
         assert self.catalog.labels is not None
         conversion = Conversion.NUMBER if self._config.task is Task.REGRESSION else Conversion.TEXT
         mapping = self._config.predictions
-        values = [self.selected(mapping.prediction, conversion)]
-        if mapping.score is not None:
-            values.append(self.selected(mapping.score, Conversion.NUMBER))
+        scores = [*([] if mapping.score is None else [mapping.score]), *(mapping.scores or {}).values()]
+        values = [
+            self.selected(mapping.prediction, conversion),
+            *(self.selected(score, Conversion.NUMBER) for score in scores),
+        ]
         query = queries.outcomes_query(
             mapping,
             labels,
