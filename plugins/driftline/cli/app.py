@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, compare, evaluate, live, migrate, models, predictions, serving, watch
+from driftline.cli import baseline, check, compare, evaluate, live, migrate, models, predictions, revise, serving, watch
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -28,6 +28,7 @@ app.command(name="live")(live.live)
 app.command(name="migrate")(migrate.migrate)
 app.command(name="predictions")(predictions.predictions)
 app.command(name="promote")(serving.promote)
+app.command(name="revise")(revise.revise)
 app.command(name="rollback")(serving.rollback)
 app.command(name="routes")(serving.routes)
 app.command(name="versions")(serving.versions)

@@ -23,6 +23,7 @@ class Task(StrEnum):
     """What a model predicts."""
 
     BINARY_CLASSIFICATION = "binary_classification"
+    MULTICLASS_CLASSIFICATION = "multiclass_classification"
     REGRESSION = "regression"
 
 
@@ -88,7 +89,9 @@ class Predictions(StrictModel):
     version: Column
     prediction: Column
     score: Column | None = None
-    """Probability of the positive label, 0 to 1 (classification)."""
+    """Probability of the positive label, 0 to 1 (binary classification)."""
+    scores: Annotated[dict[Name, Column], Field(min_length=2, max_length=100)] | None = None
+    """Per class the column of its probability, 0 to 1 (multiclass classification)."""
     latency_ms: Column | None = None
     """Time to answer, in milliseconds."""
     error: Column | None = None
@@ -107,7 +110,7 @@ class Predictions(StrictModel):
         roles = (
             self.id, self.time, self.version, self.prediction, self.score, self.latency_ms, self.error, self.entity,
         )  # fmt: skip
-        return frozenset(column for column in roles if column is not None)
+        return frozenset(column for column in (*roles, *(self.scores or {}).values()) if column is not None)
 
 
 class Labels(StrictModel):
@@ -227,9 +230,33 @@ class MetricName(StrEnum):
     RMSE = "rmse"
     MAPE = "mape"
     R2 = "r2"
+    PRECISION_MACRO = "precision_macro"
+    RECALL_MACRO = "recall_macro"
+    F1_MACRO = "f1_macro"
+    PRECISION_WEIGHTED = "precision_weighted"
+    RECALL_WEIGHTED = "recall_weighted"
+    F1_WEIGHTED = "f1_weighted"
+    ROC_AUC_OVR = "roc_auc_ovr"
+    ROC_AUC_OVR_WEIGHTED = "roc_auc_ovr_weighted"
 
 
 REGRESSION_METRICS = frozenset({MetricName.MAE, MetricName.RMSE, MetricName.MAPE, MetricName.R2})
+MULTICLASS_METRICS = frozenset(
+    {
+        MetricName.ACCURACY, MetricName.LOG_LOSS, MetricName.PRECISION_MACRO, MetricName.RECALL_MACRO,
+        MetricName.F1_MACRO, MetricName.PRECISION_WEIGHTED, MetricName.RECALL_WEIGHTED, MetricName.F1_WEIGHTED,
+        MetricName.ROC_AUC_OVR, MetricName.ROC_AUC_OVR_WEIGHTED,
+    }
+)  # fmt: skip
+BINARY_METRICS = (frozenset(MetricName) - REGRESSION_METRICS - MULTICLASS_METRICS) | {
+    MetricName.ACCURACY,
+    MetricName.LOG_LOSS,
+}
+JUDGED_METRICS = {
+    Task.BINARY_CLASSIFICATION: BINARY_METRICS,
+    Task.MULTICLASS_CLASSIFICATION: MULTICLASS_METRICS,
+    Task.REGRESSION: REGRESSION_METRICS,
+}
 
 
 class PerformanceCheck(StrictModel):
@@ -242,6 +269,8 @@ class PerformanceCheck(StrictModel):
     """How far a metric may fall: in points of a share (accuracy), relative for errors (MAE, RMSE)."""
     maximum_drops: dict[Annotated[MetricName, Field(strict=False)], Share] = {}
     """Exceptions from `maximum_drop`, by metric."""
+    objectives: dict[Annotated[MetricName, Field(strict=False)], float] = {}
+    """The worst value that each metric may have: what its trend is held against (default: `maximum_drop`)."""
     minimum_labels: Annotated[int, Field(ge=2)] = 200
     minimum_coverage: Share = 0.5
     """With a smaller share of predictions labelled, the verdict is provisional whatever the age."""
@@ -371,23 +400,37 @@ class ModelConfig(StrictModel):
 
     @model_validator(mode="after")
     def _task_has_its_columns(self) -> Self:
-        if self.task is Task.REGRESSION and self.positive_label is not None:
-            raise ValueError("`positive_label` is for binary classification; a regression has none")
-        if self.task is Task.REGRESSION and self.predictions.score is not None:
-            raise ValueError("`predictions.score` is for classification; a regression has none")
+        told = {Task.REGRESSION: "a regression", Task.MULTICLASS_CLASSIFICATION: "a classification of many classes"}
+        if self.task in told and self.positive_label is not None:
+            raise ValueError(f"`positive_label` is for binary classification; {told[self.task]} has none")
+        if self.task in told and self.predictions.score is not None:
+            mend = "; give `predictions.scores`" if self.task is Task.MULTICLASS_CLASSIFICATION else ""
+            raise ValueError(f"`predictions.score` is for binary classification; {told[self.task]} has none{mend}")
+        if self.task is not Task.MULTICLASS_CLASSIFICATION and self.predictions.scores is not None:
+            raise ValueError("`predictions.scores` is for multiclass classification; give `predictions.score`")
         return self
 
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> Self:
         configured = self.checks.performance
-        judged = {*(configured.metrics or ()), *configured.maximum_drops}
-        allowed = REGRESSION_METRICS if self.task is Task.REGRESSION else frozenset(MetricName) - REGRESSION_METRICS
+        judged = {*(configured.metrics or ()), *configured.maximum_drops, *configured.objectives}
+        allowed = JUDGED_METRICS[self.task]
         if strange := sorted(judged - allowed):
             raise ValueError(
                 f"checks.performance: {', '.join(strange)} cannot be judged for {self.task.value}; "
                 f"choose from {', '.join(sorted(allowed))}"
             )
         return self
+
+    @property
+    def positive_spellings(self) -> frozenset[str]:
+        """How a positive prediction or label may read as text (binary classification)."""
+        label = self.positive_label
+        if label is None:
+            return frozenset({"1", "true", "t", "1.0"})
+        if isinstance(label, bool):
+            return frozenset({"true", "t"} if label else {"false", "f"})
+        return frozenset({label} if isinstance(label, str) else {str(label), f"{label}.0"})
 
     @property
     def segment_columns(self) -> tuple[str, ...]:

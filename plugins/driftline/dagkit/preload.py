@@ -29,11 +29,13 @@ TASK_MODULES = (
     "driftline.monitoring.decision",
     "driftline.monitoring.extract",
     "driftline.monitoring.live",
+    "driftline.monitoring.revision",
     "great_expectations",
     "pandas",
     "psycopg",
     "pyarrow",
     "scipy.stats",
+    "statsmodels.regression.linear_model",
 )
 
 for name in TASK_MODULES:

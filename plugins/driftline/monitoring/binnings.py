@@ -20,6 +20,9 @@ SAMPLE_ROWS = 200_000
 """Values per numeric column that its quantile edges are read from: enough for 1,000 cells to hold 200 each."""
 
 
+MAXIMUM_CLASSES = 100
+"""Of more classes the rarest are not told apart: a confusion matrix is kept per hour."""
+
 KEPT_LEVELS = 100_000
 """Beyond so many levels of a column the rarest are forgotten: a column of identifiers must not fill the memory."""
 
@@ -56,14 +59,29 @@ def _binning(column: CountedColumn, sample: list[Floats] | None, levels: Counter
     return CategoricalBinning.from_counts(dict(levels or {}))
 
 
-def _outcome_binning(monitor: Monitor, period: Window, cells: dict[str, tuple[Role, Binning]]) -> NumericBinning | None:
+def _outcome_binning(monitor: Monitor, period: Window, cells: dict[str, tuple[Role, Binning]]) -> Binning | None:
     if monitor.config.labels is None:
         return None
+    if monitor.config.task is Task.MULTICLASS_CLASSIFICATION:
+        return _class_binning(monitor, period)
     if monitor.config.task is Task.REGRESSION:
         errors = list(_errors(monitor, period))
         return NumericBinning.from_values(np.concatenate(errors) if errors else np.empty(0))
     score = cells.get(Role.SCORE)
     return score[1] if score is not None and isinstance(score[1], NumericBinning) else NumericBinning(np.empty(0))
+
+
+def _class_binning(monitor: Monitor, period: Window) -> CategoricalBinning:
+    """The classes: those that have a score, in the file's order; else those that labels or predictions have."""
+    scores = monitor.config.predictions.scores
+    if scores is not None:
+        return CategoricalBinning(tuple(scores))
+    leading = 2 + len(monitor.log.present_segment_columns())
+    counts: Counter[str] = Counter()
+    for batch in monitor.log.read_outcomes(period):
+        for column in (leading, leading + 1):
+            counts = _without_rarest(counts + Counter(_level_counts(batch.column(column))))
+    return CategoricalBinning.from_counts(dict(counts), MAXIMUM_CLASSES)
 
 
 def _errors(monitor: Monitor, period: Window) -> Iterator[Floats]:

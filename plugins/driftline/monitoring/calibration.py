@@ -12,6 +12,7 @@ from driftline.findings import Check
 from driftline.monitoring.check_performance import measured_performance
 from driftline.monitoring.check_predictions import measured_predictions
 from driftline.monitoring.estimation import ESTIMATION, Estimation, learn_estimation
+from driftline.monitoring.label_delays import LABEL_DELAYS, learn_delays
 from driftline.monitoring.monitor import Monitor, segment_names
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
@@ -38,6 +39,7 @@ def calibrate(
     """
     learned: dict[str, Any] = {check.value: {} for check in (Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)}
     learned[ESTIMATION] = {}
+    learned[LABEL_DELAYS] = learn_delays(monitor, baseline.period)
     estimation: Estimation | None = None
     for segment in ("", *segment_names(monitor)):
         hours = hourly_profiles(connection, baseline, baseline.period, segment)

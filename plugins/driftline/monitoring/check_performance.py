@@ -14,6 +14,7 @@ from driftline.monitoring.estimation import (
     stored_estimation,
     untrusted_metrics,
 )
+from driftline.monitoring.label_delays import silence_limit, window_outlook
 from driftline.monitoring.monitor import Monitor, positive_levels
 from driftline.performance import (
     EstimatedWindow,
@@ -28,6 +29,8 @@ from driftline.performance import (
     no_estimate,
     outcome_metrics,
     performance_findings,
+    selection_findings,
+    silence_finding,
     usual_metrics,
 )
 from driftline.performance.estimate_findings import NOTHING_LEARNED
@@ -45,7 +48,7 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
     if not evidence.current:
         return nothing_to_check(Check.PERFORMANCE, "The window has no predictions.")
     thresholds = _thresholds(monitor, calls=len(evidence.current))
-    is_mature = evidence.now >= evidence.record.window.end + labels.expected_delay
+    outlook = window_outlook(monitor, evidence.baseline, evidence.record.window, evidence.now)
     record = record_of_estimates(monitor, evidence.record.window, evidence.baseline.baseline_id)
     found: list[Finding] = []
     for (version, segment), subjects in sorted(evidence.current.items()):
@@ -56,15 +59,39 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
             _outcome(subjects.get(Role.OUTCOME)),
             predictions=subjects[Role.PREDICTION].rows,
             thresholds=thresholds,
-            is_mature=is_mature,
+            is_mature=outlook.is_mature,
             version=version,
             segment=segment,
             spread=learned_spread(evidence, Check.PERFORMANCE, segment),
+            outlook=outlook,
         )
         of_place = _Place(monitor, evidence, version, segment, record)
         estimates = of_place.estimates(subjects, realised, thresholds)
-        found += [*beside_realised(realised, estimates), *estimates]
-    return Result(found)
+        selected = _selection(monitor, evidence, version, segment, is_mature=outlook.is_mature)
+        found += [*beside_realised(realised, estimates), *estimates, *selected]
+    return Result([*found, *_silence(monitor, evidence)])
+
+
+def _selection(monitor: Monitor, evidence: Evidence, version: str, segment: str, *, is_mature: bool) -> list[Finding]:
+    """Whether getting a label depends on what was predicted."""
+    usual, now = evidence.reference.get(segment, {}), evidence.current[version, segment]
+    return selection_findings(
+        (usual, _outcome(usual.get(Role.OUTCOME))),
+        (now, _outcome(now.get(Role.OUTCOME))),
+        positives=positive_levels(monitor),
+        is_mature=is_mature,
+        version=version,
+        segment=segment,
+    )
+
+
+def _silence(monitor: Monitor, evidence: Evidence) -> list[Finding]:
+    """Whether labels have stopped coming: a matter of now, not of windows that ended long ago."""
+    if evidence.now - evidence.record.window.end > monitor.config.schedule.alert_horizon:
+        return []
+    newest, _ = monitor.log.newest_arrival(evidence.now)
+    limit, is_learned = silence_limit(monitor, evidence.baseline)
+    return [silence_finding(newest, evidence.now, limit, is_learned=is_learned)]
 
 
 def measured_performance(subjects: Mapping[str, Profile]) -> dict[str, float]:

@@ -66,8 +66,7 @@ def _thresholds(monitor: Monitor, shared_by: int) -> PredictionThresholds:
 
 
 def _task(monitor: Monitor) -> PredictionTask:
-    is_regression = monitor.config.task is Task.REGRESSION
-    return PredictionTask.REGRESSION if is_regression else PredictionTask.BINARY_CLASSIFICATION
+    return PredictionTask(monitor.config.task.value)
 
 
 def _outputs(subjects: Mapping[str, Profile]) -> dict[str, Profile]:
@@ -76,9 +75,9 @@ def _outputs(subjects: Mapping[str, Profile]) -> dict[str, Profile]:
 
 
 def _positive_level(monitor: Monitor, reference: Mapping[str, Profile]) -> str | None:
-    """The spelling of the positive class that the baseline has."""
+    """The spelling of the positive class that the baseline has; none of many classes is."""
     prediction = reference.get(Role.PREDICTION)
-    if not isinstance(prediction, CategoricalProfile):
+    if not isinstance(prediction, CategoricalProfile) or monitor.config.task is not Task.BINARY_CLASSIFICATION:
         return None
     spellings = positive_levels(monitor)
     return next((level for level in prediction.binning.levels if level in spellings), None)

@@ -78,6 +78,8 @@ def _expected_columns(monitor: Monitor, evidence: Evidence) -> Iterator[Expected
         yield ExpectedColumn(
             name=mapping.score, role=ColumnRole.SCORE, kind=ColumnKind.NUMERIC, baseline=whole.get(Role.SCORE)
         )
+    for column in (mapping.scores or {}).values():
+        yield ExpectedColumn(name=column, role=ColumnRole.SCORE, kind=ColumnKind.NUMERIC, feature=column)
     if mapping.latency_ms is not None:
         yield ExpectedColumn(
             name=mapping.latency_ms, role=ColumnRole.LATENCY, kind=ColumnKind.NUMERIC, baseline=whole.get(Role.LATENCY)

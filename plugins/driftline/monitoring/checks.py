@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,6 +21,9 @@ from driftline.store.windows import WindowRecord, replace_findings, replace_repo
 from driftline.windows import Window
 
 HTML = "text/html; charset=utf-8"
+
+OUTPUTS = tuple(role for role in Role if role is not Role.FEATURE)
+"""All that the checks of outputs and labels read: what the model said, not what it was given."""
 
 CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)
 
@@ -81,7 +84,8 @@ def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | No
     StoreError
         When the window has not been extracted, or so long ago that its profiles have been dropped.
     """
-    evidence = _load(monitor, window, now or datetime.now(UTC))
+    subjects = OUTPUTS if check in {Check.PERFORMANCE, Check.PREDICTIONS} else None
+    evidence = _load(monitor, window, now or datetime.now(UTC), subjects)
     result = _run(monitor, evidence, check)
     if not result.findings:
         result = nothing_to_check(check, "The baseline has nothing that this check looks at.")
@@ -92,13 +96,13 @@ def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | No
     return _summary(check, result.findings)
 
 
-def _load(monitor: Monitor, window: Window, now: datetime) -> Evidence:
+def _load(monitor: Monitor, window: Window, now: datetime, subjects: Collection[str] | None) -> Evidence:
     with store_transaction(monitor.store) as connection:
         record = window_record(connection, monitor.model, window)
         if record is None:
             raise _not_extracted(monitor, window, "has not been extracted")
         baseline = stored_baseline(connection, record.baseline_id)
-        current = window_profiles(connection, baseline, window)
+        current = window_profiles(connection, baseline, window, subjects)
         if record.rows and not current:
             raise _not_extracted(monitor, window, "was extracted, but its profiles have been dropped since")
         return Evidence(record, baseline, reference_profiles(connection, baseline), current, now)

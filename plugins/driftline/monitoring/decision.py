@@ -10,14 +10,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.alerts import IncidentChange, Link, compose_alert
-from driftline.decisions import Cause, Decision, Policy, Verdict, decide
+from driftline.decisions import Cause, Decision, Policy, Verdict, decide, is_news
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
-from driftline.store.decisions import DecisionRecord, record_decision
+from driftline.store.decisions import DecisionRecord, record_decision, window_decision
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import open_or_update_incident, resolve_incidents
 from driftline.store.outbox import enqueue
+from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
 
@@ -36,6 +37,9 @@ class Context:
         Whether a historical window may alert and roll back all the same, because somebody asked.
     links:
         Where the alert leads.
+    revised:
+        The checks that were made anew because labels arrived: incidents and alerts follow from these alone. Empty:
+        the window is judged as a whole.
     """
 
     run_id: str = ""
@@ -43,6 +47,7 @@ class Context:
     acts_on_history: bool = False
     links: tuple[Link, ...] = ()
     now: datetime | None = None
+    revised: frozenset[Check] = frozenset()
 
 
 def is_historical(monitor: Monitor, window: Window, now: datetime) -> bool:
@@ -55,14 +60,14 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
 
     A historical window gets its decision written, marked as suppressed, and leads to no incident and no alert. The
     same window again changes nothing twice. An enabled check that left no findings did not complete, and that is a
-    finding; findings of a check that is no longer enabled are dropped.
+    finding; findings of a check that is no longer enabled are dropped. A verdict that differs from the one before is
+    kept beside it (`driftline.store.verdicts`).
     """
     now = context.now or datetime.now(UTC)
     with store_transaction(monitor.store) as connection:
         findings = _complete_findings(connection, monitor, window)
         decision = decide(_policy(monitor), findings)
-        is_past = is_historical(monitor, window, now) and not context.acts_on_history
-        suppressed = is_past or not context.acts
+        suppressed = not context.acts or not (context.acts_on_history or _is_told(connection, monitor, window, context))
         record = DecisionRecord(
             model=monitor.model,
             window=window,
@@ -73,10 +78,25 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
             summary=_summary(decision, findings),
             run_id=context.run_id,
         )
-        record_decision(connection, record, now)
+        record_decision(connection, record, now, is_look=not context.acts)
+        record_verdict(connection, record, findings, now)
         if not suppressed:
-            _follow_up(connection, _Judged(monitor, window, findings, decision, context, now))
+            acting = [finding for finding in findings if not context.revised or finding.check in context.revised]
+            followed = decide(_policy(monitor), acting) if context.revised else decision
+            _follow_up(connection, _Judged(monitor, window, acting, followed, context, now))
     return record
+
+
+def _is_told(connection: Connection, monitor: Monitor, window: Window, context: Context) -> bool:
+    """Whether anybody is told: a new window's verdict by its age, a revised one's by whether it is news."""
+    now = context.now or datetime.now(UTC)
+    if not context.revised or not is_historical(monitor, window, now):
+        return not is_historical(monitor, window, now)
+    versions = verdict_versions(connection, monitor.model, window)
+    if not versions:
+        earlier = window_decision(connection, monitor.model, window)
+        return earlier is not None and not earlier.is_suppressed
+    return is_news(versions, now, monitor.config.schedule.alert_horizon)
 
 
 def _complete_findings(connection: Connection, monitor: Monitor, window: Window) -> list[Finding]:
@@ -151,13 +171,21 @@ def _count_in(connection: Connection, judged: _Judged, cause: Cause) -> Incident
 
 
 def _not_recovered(decision: Decision, findings: Sequence[Finding]) -> Collection[str]:
-    """Checks that found something, or nothing because they could not look: no data is no recovery."""
-    evaluated = {
-        finding.check
-        for finding in findings
-        if finding.status is not Status.NOT_EVALUATED and not finding.is_information
-    }
+    """Checks that found something, or nothing because they could not look: no data is no recovery.
+
+    Nor is an estimate, or a verdict on the first of the labels: those of three days ago may just have shown the fault.
+    """
+    evaluated = {finding.check for finding in findings if _shows_recovery(finding)}
     return {cause.check.value for cause in decision.causes} | {check.value for check in Check if check not in evaluated}
+
+
+_NO_RECOVERY = frozenset({"estimate_error", "label_silence"})
+"""Tests that find nothing wrong without having looked at how good the window's predictions were."""
+
+
+def _shows_recovery(finding: Finding) -> bool:
+    is_final = not finding.details.get("is_provisional", False) and finding.test not in _NO_RECOVERY
+    return finding.status is not Status.NOT_EVALUATED and not finding.is_information and is_final
 
 
 def _enqueue_alert(connection: Connection, judged: _Judged, news: Sequence[tuple[Cause, IncidentChange]]) -> None:

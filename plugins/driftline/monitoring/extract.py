@@ -44,16 +44,18 @@ def extract_chunk(monitor: Monitor, chunk: Window) -> int:
     return count_slices(monitor, baseline, stale_slices(monitor, baseline, chunk))
 
 
-def record_extraction(monitor: Monitor, window: Window, counted: int, run_id: str) -> WindowRecord:
-    """Writes down what the window holds once its slices are counted.
+def record_extraction(
+    monitor: Monitor, window: Window, counted: int, run_id: str, baseline: StoredBaseline | None = None
+) -> WindowRecord:
+    """Writes down what the window holds once its slices are counted, for the baseline in force or the one given.
 
     Counts what is missing, which is all where a new baseline was built since the slices were counted.
     """
-    baseline = ensure_baseline(monitor)
+    baseline = baseline or ensure_baseline(monitor)
     if not _is_counted(monitor, baseline, window):
         counted += count_slices(monitor, baseline, stale_slices(monitor, baseline, window))
     with store_transaction(monitor.store) as connection:
-        profiles = window_profiles(connection, baseline, window)
+        profiles = window_profiles(connection, baseline, window, (Role.PREDICTION, Role.OUTCOME))
         whole = [subjects for (_, segment), subjects in profiles.items() if segment == ""]
         record = WindowRecord(
             model=monitor.model,

@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
 from driftline.config.model_config import segment_name
-from driftline.config.positive_label import positive_levels as spellings
 from driftline.profiles.roles import Role
 from driftline.profiles.slices import SegmentColumn
 from driftline.sources import PredictionLog
@@ -102,4 +101,4 @@ def segment_names(monitor: Monitor) -> list[str]:
 
 def positive_levels(monitor: Monitor) -> frozenset[str]:
     """How a positive prediction or label may be spelled in the log."""
-    return spellings(monitor.config)
+    return monitor.config.positive_spellings

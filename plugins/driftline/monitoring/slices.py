@@ -7,15 +7,17 @@ from datetime import datetime
 
 from driftline.config import Task
 from driftline.monitoring.monitor import Monitor, counted_columns, positive_levels, segment_columns
-from driftline.profiles.binning import Binning, NumericBinning
+from driftline.profiles.binning import Binning, CategoricalBinning
 from driftline.profiles.counting import (
     BinaryOutcomeCounter,
+    MulticlassOutcomeCounter,
     RegressionOutcomeCounter,
     SliceCounter,
 )
 from driftline.profiles.roles import Role
 from driftline.profiles.sample_counting import SampleCounter
 from driftline.sources.catalog import ValueFamily
+from driftline.sources.prediction_log import SliceState
 from driftline.sources.queries import Conversion, Selected
 from driftline.store.baselines import StoredBaseline
 from driftline.store.engine import store_transaction
@@ -23,6 +25,8 @@ from driftline.store.slices import CountedSlices, Fingerprint, Part, counted_sli
 from driftline.windows import SLICE_LENGTH, Window
 
 SLICES_PER_READ = 24
+
+OutcomeCounter = BinaryOutcomeCounter | MulticlassOutcomeCounter | RegressionOutcomeCounter
 
 
 def stale_slices(monitor: Monitor, baseline: StoredBaseline, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
@@ -36,6 +40,16 @@ def stale_slices(monitor: Monitor, baseline: StoredBaseline, window: Window) -> 
     }
 
 
+def stale_outcomes(
+    monitor: Monitor, baseline: StoredBaseline, window: Window
+) -> dict[Part, dict[datetime, Fingerprint]]:
+    """The counted slices of ``window`` whose labels have changed since, as they are now."""
+    now = _fingerprints(monitor.log.outcome_fingerprints(window), window)
+    with store_transaction(monitor.store) as connection:
+        then = counted_slices(connection, baseline, Part.OUTCOMES, window)
+    return {Part.OUTCOMES: {start: now[start] for start in then if now[start] != then[start]}}
+
+
 def fingerprints(monitor: Monitor, window: Window) -> dict[Part, dict[datetime, Fingerprint]]:
     """What the log holds now of each slice, by part.
 
@@ -44,10 +58,11 @@ def fingerprints(monitor: Monitor, window: Window) -> dict[Part, dict[datetime, 
     found = {Part.PREDICTIONS: monitor.log.prediction_fingerprints(window)}
     if monitor.config.labels is not None:
         found[Part.OUTCOMES] = monitor.log.outcome_fingerprints(window)
-    return {
-        part: {start: Fingerprint(*slices.get(start, (0, None))) for start in window.slices}
-        for part, slices in found.items()
-    }
+    return {part: _fingerprints(slices, window) for part, slices in found.items()}
+
+
+def _fingerprints(slices: Mapping[datetime, SliceState], window: Window) -> dict[datetime, Fingerprint]:
+    return {start: Fingerprint(*slices.get(start, (0, None, None))) for start in window.slices}
 
 
 def count_slices(
@@ -92,7 +107,7 @@ def _selected_id(monitor: Monitor) -> Selected:
 
 def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Window) -> CountedSlices:
     binning = binnings.get(Role.OUTCOME)
-    if not isinstance(binning, NumericBinning):
+    if binning is None:
         return CountedSlices({})
     counter = _outcome_counter(monitor, binning)
     for batch in monitor.log.read_outcomes(run):
@@ -100,8 +115,10 @@ def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Wind
     return CountedSlices(counter.profiles())
 
 
-def _outcome_counter(monitor: Monitor, binning: NumericBinning) -> BinaryOutcomeCounter | RegressionOutcomeCounter:
+def _outcome_counter(monitor: Monitor, binning: Binning) -> OutcomeCounter:
     segments = segment_columns(monitor)
+    if isinstance(binning, CategoricalBinning):
+        return MulticlassOutcomeCounter(segments, binning)
     if monitor.config.task is Task.REGRESSION:
         return RegressionOutcomeCounter(segments, binning)
     return BinaryOutcomeCounter(segments, binning, positive_levels(monitor))

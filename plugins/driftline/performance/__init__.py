@@ -3,6 +3,14 @@
 from driftline.performance.arrays import binary_outcomes, regression_outcomes
 from driftline.performance.classification import binary_metrics
 from driftline.performance.degradation import performance_findings
+from driftline.performance.delay import (
+    DELAY_EDGES,
+    MATURE_SHARE,
+    NO_CURVE,
+    DelayCurve,
+    LabelOutlook,
+    label_outlook,
+)
 from driftline.performance.error_model import ErrorModel, estimate_errors, estimate_errors_of_profile
 from driftline.performance.estimate_error import EstimateError, estimate_error, is_trusted
 from driftline.performance.estimate_findings import (
@@ -13,6 +21,7 @@ from driftline.performance.estimate_findings import (
     no_estimate,
 )
 from driftline.performance.estimation import ESTIMATED_METRICS, estimate_binary_metrics
+from driftline.performance.labels import silence_finding
 from driftline.performance.measure import labeled_rows, outcome_metrics, usual_metrics
 from driftline.performance.metric import METRIC_KINDS, Metric, MetricKind, OutcomeProfile
 from driftline.performance.multiclass import ConfusionMatrix, class_metrics, confusion_matrix, multiclass_metrics
@@ -21,17 +30,23 @@ from driftline.performance.ranking import roc_auc_error_bound
 from driftline.performance.regression import regression_metrics
 from driftline.performance.score_calibration import ScoreCalibration, threshold_misfit
 from driftline.performance.scored import ScoredPredictions
+from driftline.performance.selection import selection_findings
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.tracker import PerformanceTracker
 from driftline.performance.trend import PerformancePoint, PerformanceTrend, performance_trend
 
 __all__ = [
+    "DELAY_EDGES",
     "ESTIMATED_METRICS",
+    "MATURE_SHARE",
     "METRIC_KINDS",
+    "NO_CURVE",
     "ConfusionMatrix",
+    "DelayCurve",
     "ErrorModel",
     "EstimateError",
     "EstimatedWindow",
+    "LabelOutlook",
     "Metric",
     "MetricKind",
     "OutcomeProfile",
@@ -53,6 +68,7 @@ __all__ = [
     "estimate_errors_of_profile",
     "estimate_findings",
     "is_trusted",
+    "label_outlook",
     "labeled_rows",
     "multiclass_metrics",
     "multiclass_outcomes",
@@ -63,6 +79,8 @@ __all__ = [
     "regression_metrics",
     "regression_outcomes",
     "roc_auc_error_bound",
+    "selection_findings",
+    "silence_finding",
     "threshold_misfit",
     "usual_metrics",
 ]

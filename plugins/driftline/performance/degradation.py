@@ -9,6 +9,7 @@ from typing import Any
 
 from driftline.errors import InputError
 from driftline.findings import Check, Comparison, Finding, Status
+from driftline.performance.delay import LabelOutlook
 from driftline.performance.drop import Drop, drop_between, why_incomparable
 from driftline.performance.labels import label_findings
 from driftline.performance.measure import labeled_rows, outcome_metrics, usual_metrics
@@ -29,6 +30,7 @@ def performance_findings(
     segment: str = "",
     comparison: Comparison = Comparison.BASELINE,
     spread: WindowSpread | None = None,
+    outlook: LabelOutlook | None = None,
 ) -> list[Finding]:
     """Whether each metric is worse than the reference by more than is allowed, beyond doubt.
 
@@ -52,6 +54,8 @@ def performance_findings(
     spread : WindowSpread or None
         How much the reference's own windows differ, by metric: the interval of the drop is at least as wide. Without
         one, the window's rows are taken to be independent.
+    outlook : LabelOutlook or None
+        What may still be expected of the labels, where it is known: told with their coverage.
 
     Returns
     -------
@@ -78,6 +82,7 @@ def performance_findings(
         is_mature=is_mature,
         version=version,
         segment=segment,
+        outlook=outlook,
     )
     labeled = labeled_rows(current)
     place = _Place(

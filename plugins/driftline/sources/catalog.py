@@ -64,7 +64,7 @@ def misfits(config: ModelConfig, catalog: LogCatalog) -> list[str]:
     ]
     if config.labels is not None and catalog.labels is not None:
         faults += _time_faults("labels", config.labels.time, catalog.labels)
-    return faults + _value_faults(config, catalog)
+    return faults + _value_faults(config, catalog) + _positive_faults(config, catalog)
 
 
 def require_fit(config: ModelConfig, catalog: LogCatalog) -> None:
@@ -118,6 +118,7 @@ def _missing_columns(config: ModelConfig, catalog: LogCatalog) -> list[str]:
         column = getattr(mapping, key)
         if column is not None:
             wanted.append((f"predictions.{key}", column))
+    wanted += [(f"predictions.scores.{name}", column) for name, column in (mapping.scores or {}).items()]
     wanted += [(f"features: {feature.name}", feature.source_column) for feature in _configured(config)]
     wanted += [(f"segments[{index}].column", segment.column) for index, segment in enumerate(config.segments)]
     faults = [_missing(key, column, catalog.predictions) for key, column in wanted if column not in catalog.predictions]
@@ -151,10 +152,36 @@ def _time_faults(part: str, column: str, columns: Mapping[str, LogColumn]) -> li
     return [f"{part}.time: column {column!r} is of type {found.type_name}; timestamptz is expected. {mend}"]
 
 
+def _positive_faults(config: ModelConfig, catalog: LogCatalog) -> list[str]:
+    """Predictions or labels of a type that never spells the positive label: all of them would count as negative."""
+    if config.task is not Task.BINARY_CLASSIFICATION:
+        return []
+    label = None if config.labels is None else (catalog.labels or {}).get(config.labels.label)
+    columns = {"predictions.prediction": catalog.predictions.get(config.predictions.prediction), "labels.label": label}
+    spellings = config.positive_spellings
+    return [
+        f"{key}: column {column.name!r} is of type {column.type_name}, which is never {config.positive_label!r} "
+        f"(`positive_label`). Give the value that it has, or cast it in a `query`; 1 and true go together where "
+        "`positive_label` is left out."
+        for key, column in columns.items()
+        if column is not None and not any(_may_spell(column.family, spelling) for spelling in spellings)
+    ]
+
+
+def _may_spell(family: ValueFamily, spelling: str) -> bool:
+    """Whether a value of the family may read ``spelling`` as text."""
+    if family is ValueFamily.BOOLEAN:
+        return spelling in {"true", "false"}
+    if family in NUMBERS:
+        return spelling.lstrip("-").replace(".", "", 1).isdigit()
+    return True
+
+
 def _value_faults(config: ModelConfig, catalog: LogCatalog) -> list[str]:
     numbers: list[tuple[str, str | None]] = [
         ("predictions.score", config.predictions.score),
         ("predictions.latency_ms", config.predictions.latency_ms),
+        *((f"predictions.scores.{name}", column) for name, column in (config.predictions.scores or {}).items()),
     ]
     if config.task is Task.REGRESSION:
         numbers.append(("predictions.prediction", config.predictions.prediction))

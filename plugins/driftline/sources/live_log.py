@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 from psycopg.sql import Composed
 
-from driftline.config.positive_label import positive_levels
 from driftline.live import Feed, MinuteSpan, OutcomeCounts, PredictionCounts
 from driftline.sources import live_queries as queries
 from driftline.sources.catalog import require_fit
@@ -117,4 +116,4 @@ def open_live_log(log: PredictionLog) -> Iterator[LiveLog]:
         catalog = log.catalog_of(connection)
         config = log.config
         require_fit(config, catalog)
-        yield LiveLog(connection, LiveMapping(config, catalog, positive_levels(config)))
+        yield LiveLog(connection, LiveMapping(config, catalog, config.positive_spellings))

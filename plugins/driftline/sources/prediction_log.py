@@ -12,9 +12,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import Composed
 
-from driftline.config import Feature, FeatureKind, ModelConfig, Task
+from driftline.config import Feature, FeatureKind, Labels, ModelConfig, Task
 from driftline.errors import SourceError
-from driftline.sources import queries
+from driftline.sources import label_queries, queries
 from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, require_fit
 from driftline.sources.queries import Conversion, Selected
 from driftline.sources.read_ahead import read_ahead
@@ -23,6 +23,9 @@ from driftline.windows import Window
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+SliceState = tuple[int, datetime | None, int | None]
+"""Rows of a slice, the newest arrival among its labels, and a digest of them."""
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _CONNECT_TIMEOUT_SECONDS = 10
@@ -62,16 +65,45 @@ class PredictionLog:
             row = connection.execute(queries.bounds_query(self._config.predictions)).fetchone()
         return None if row is None or row[0] is None else (row[0], row[1])
 
-    def prediction_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
+    def prediction_fingerprints(self, window: Window) -> dict[datetime, SliceState]:
         """Rows per slice of the window (slices without rows are absent)."""
         return self._fingerprints(queries.prediction_fingerprints_query(self._config.predictions, window))
 
-    def outcome_fingerprints(self, window: Window) -> dict[datetime, tuple[int, datetime | None]]:
-        """Labels and newest arrival per slice of the window (slices without labels are absent)."""
+    def outcome_fingerprints(self, window: Window) -> dict[datetime, SliceState]:
+        """Labels, newest arrival and digest per slice of the window (slices without labels are absent)."""
         if self._config.labels is None:
             return {}
         query = queries.outcome_fingerprints_query(self._config.predictions, self._config.labels, window)
         return self._fingerprints(query)
+
+    def newest_arrival(self, until: datetime | None = None) -> tuple[datetime | None, datetime]:
+        """When the newest label arrived (``None`` without any), and what the log's server has for the time.
+
+        Of those that arrived by ``until``, where it is given.
+        """
+        with self._session() as connection:
+            row = connection.execute(label_queries.newest_arrival_query(self._mapped_labels, until)).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    def slices_of_arrivals(self, since: datetime, earliest: datetime) -> list[datetime]:
+        """Starts of the slices, from ``earliest`` on, whose predictions got a label at ``since`` or later."""
+        query = label_queries.arrival_slices_query(self._config.predictions, self._mapped_labels, since, earliest)
+        with self._session() as connection:
+            return sorted(row[0].astimezone(UTC) for row in connection.execute(query))
+
+    def label_delays(self, window: Window, edges: Sequence[float]) -> dict[int, int]:
+        """Of the window's predictions, those with a label by the cell of its delay in seconds (0: before the first
+        of ``edges``)."""
+        query = label_queries.delays_query(self._config.predictions, self._mapped_labels, window, edges)
+        with self._session() as connection:
+            return {int(cell): int(count) for cell, count in connection.execute(query)}
+
+    def longest_silence(self, window: Window) -> timedelta | None:
+        """The longest time without a label among those that arrived within ``window``, to the hour."""
+        with self._session() as connection:
+            row = connection.execute(label_queries.longest_silence_query(self._mapped_labels, window)).fetchone()
+        return None if row is None else row[0]
 
     def read_predictions(self, window: Window, columns: Sequence[Selected]) -> Iterator[pa.RecordBatch]:
         """Batches of: time, version, the segment columns, then ``columns``."""
@@ -84,15 +116,17 @@ class PredictionLog:
         yield from self._stream(query)
 
     def read_outcomes(self, window: Window) -> Iterator[pa.RecordBatch]:
-        """Batches of: time, version, the segment columns, label, prediction, score (null without one)."""
+        """Batches of: time, version, the segment columns, label, prediction, then the scores that are mapped."""
         labels = self._config.labels
         assert labels is not None
         assert self.catalog.labels is not None
         conversion = Conversion.NUMBER if self._config.task is Task.REGRESSION else Conversion.TEXT
         mapping = self._config.predictions
-        values = [self.selected(mapping.prediction, conversion)]
-        if mapping.score is not None:
-            values.append(self.selected(mapping.score, Conversion.NUMBER))
+        scores = [*([] if mapping.score is None else [mapping.score]), *(mapping.scores or {}).values()]
+        values = [
+            self.selected(mapping.prediction, conversion),
+            *(self.selected(score, Conversion.NUMBER) for score in scores),
+        ]
         query = queries.outcomes_query(
             mapping,
             labels,
@@ -121,6 +155,12 @@ class PredictionLog:
         """The configured segment columns that the log has."""
         return [column for column in self._config.segment_columns if column in self.catalog.predictions]
 
+    @property
+    def _mapped_labels(self) -> Labels:
+        labels = self._config.labels
+        assert labels is not None, "asked for the labels of a model whose file maps none"
+        return labels
+
     def _leading_columns(self) -> list[Selected]:
         mapping = self._config.predictions
         names = [mapping.time, mapping.version, *self.present_segment_columns()]
@@ -139,10 +179,10 @@ class PredictionLog:
             ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
         )
 
-    def _fingerprints(self, query: Composed) -> dict[datetime, tuple[int, datetime | None]]:
+    def _fingerprints(self, query: Composed) -> dict[datetime, SliceState]:
         with self._session() as connection:
             rows = connection.execute(query).fetchall()
-        return {start.astimezone(UTC): (count, newest) for start, count, newest in rows}
+        return {start.astimezone(UTC): (count, newest, digest) for start, count, newest, digest in rows}
 
     @property
     def config(self) -> ModelConfig:

@@ -16,8 +16,8 @@ from driftline.config import Labels, Predictions
 from driftline.sources.catalog import LogColumn, ValueFamily
 from driftline.windows import Window
 
-_LOG = Identifier("log")
-_LABEL = Identifier("label")
+LOG = Identifier("log")
+LABEL = Identifier("label")
 
 
 class Conversion(StrEnum):
@@ -57,23 +57,23 @@ def predictions_query(
 
     Of each slice, not of the window: what a slice holds must not depend on the slices that are read with it.
     """
-    chosen = SQL(", ").join(_converted(_LOG, selected) for selected in columns)
-    time = _qualified(_LOG, mapping.time)
+    chosen = SQL(", ").join(_converted(LOG, selected) for selected in columns)
+    time = qualified(LOG, mapping.time)
     if ids_are_unique:
         return SQL("SELECT {} FROM {} AS log WHERE {}").format(
-            chosen, relation(mapping.table, mapping.query), _in_window(time, window)
+            chosen, relation(mapping.table, mapping.query), in_window(time, window)
         )
     return SQL(
         "SELECT {chosen} FROM (SELECT log.*, row_number() OVER (PARTITION BY {slice}, {id} ORDER BY {time}) "
         "AS {occurrence} FROM {log} AS log WHERE {window}) AS log WHERE {id} IS NULL OR {occurrence} = 1"
     ).format(
         chosen=chosen,
-        slice=_slice_start(time),
-        id=_qualified(_LOG, mapping.id),
+        slice=slice_start(time),
+        id=qualified(LOG, mapping.id),
         time=time,
         occurrence=Identifier("driftline occurrence"),
         log=relation(mapping.table, mapping.query),
-        window=_in_window(time, window),
+        window=in_window(time, window),
     )
 
 
@@ -91,55 +91,59 @@ def outcomes_query(
     What was not predicted (null) is neither right nor wrong, and left out.
     """
     chosen = [
-        *(_converted(_LOG, selected) for selected in columns),
-        _converted(_LABEL, label),
-        *(_converted(_LOG, selected) for selected in values),
+        *(_converted(LOG, selected) for selected in columns),
+        _converted(LABEL, label),
+        *(_converted(LOG, selected) for selected in values),
     ]
-    time = _qualified(_LOG, mapping.time)
+    time = qualified(LOG, mapping.time)
     return SQL(
         "SELECT DISTINCT ON ({slice}, {id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
         "WHERE {window} AND {label} IS NOT NULL AND {prediction} IS NOT NULL "
         "ORDER BY {slice}, {id}, {label_time} DESC NULLS LAST, {time}"
     ).format(
-        slice=_slice_start(time),
-        id=_qualified(_LOG, mapping.id),
-        prediction=_qualified(_LOG, mapping.prediction),
+        slice=slice_start(time),
+        id=qualified(LOG, mapping.id),
+        prediction=qualified(LOG, mapping.prediction),
         chosen=SQL(", ").join(chosen),
         log=relation(mapping.table, mapping.query),
         labels=relation(labels.table, labels.query),
-        label_id=_qualified(_LABEL, labels.id),
-        window=_in_window(time, window),
-        label=_qualified(_LABEL, labels.label),
-        label_time=_qualified(_LABEL, labels.time),
+        label_id=qualified(LABEL, labels.id),
+        window=in_window(time, window),
+        label=qualified(LABEL, labels.label),
+        label_time=qualified(LABEL, labels.time),
         time=time,
     )
 
 
 def prediction_fingerprints_query(mapping: Predictions, window: Window) -> Composed:
     """Rows per slice."""
-    time = _qualified(_LOG, mapping.time)
+    time = qualified(LOG, mapping.time)
     return SQL(
-        "SELECT {slice} AS slice_start, count(*) AS rows, NULL::timestamptz AS newest "
+        "SELECT {slice} AS slice_start, count(*) AS rows, NULL::timestamptz AS newest, NULL::bigint AS digest "
         "FROM {log} AS log WHERE {window} GROUP BY 1"
-    ).format(slice=_slice_start(time), log=relation(mapping.table, mapping.query), window=_in_window(time, window))
+    ).format(slice=slice_start(time), log=relation(mapping.table, mapping.query), window=in_window(time, window))
 
 
 def outcome_fingerprints_query(mapping: Predictions, labels: Labels, window: Window) -> Composed:
-    """Labels and newest arrival per slice of their predictions."""
-    time = _qualified(_LOG, mapping.time)
+    """Labels, newest arrival and a digest of the labels, per slice of their predictions.
+
+    The digest, a sum of hashes, changes with a label that is corrected in place.
+    """
+    time = qualified(LOG, mapping.time)
     return SQL(
-        "SELECT {slice} AS slice_start, count(*) AS rows, max({arrival}) FILTER (WHERE isfinite({arrival})) AS newest "
+        "SELECT {slice} AS slice_start, count(*) AS rows, max({arrival}) FILTER (WHERE isfinite({arrival})) AS newest, "
+        "sum(hashtext({label_id}::text || ' ' || {label}::text)) AS digest "
         "FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
         "WHERE {window} AND {label} IS NOT NULL GROUP BY 1"
     ).format(
-        slice=_slice_start(time),
-        arrival=_qualified(_LABEL, labels.time),
+        slice=slice_start(time),
+        arrival=qualified(LABEL, labels.time),
         log=relation(mapping.table, mapping.query),
         labels=relation(labels.table, labels.query),
-        label_id=_qualified(_LABEL, labels.id),
-        id=_qualified(_LOG, mapping.id),
-        window=_in_window(time, window),
-        label=_qualified(_LABEL, labels.label),
+        label_id=qualified(LABEL, labels.id),
+        id=qualified(LOG, mapping.id),
+        window=in_window(time, window),
+        label=qualified(LABEL, labels.label),
     )
 
 
@@ -148,9 +152,9 @@ def rows_query(
 ) -> Composed:
     """Rows of the window, in order; of a larger one a sample chosen by a hash of the id, the same at every read."""
     named = SQL(", ").join(
-        SQL("{} AS {}").format(_converted(_LOG, selected), Identifier(selected.column.name)) for selected in columns
+        SQL("{} AS {}").format(_converted(LOG, selected), Identifier(selected.column.name)) for selected in columns
     )
-    time, identifier = _qualified(_LOG, mapping.time), _qualified(_LOG, mapping.id)
+    time, identifier = qualified(LOG, mapping.time), qualified(LOG, mapping.id)
     sample: Composable = SQL("")
     if rows > maximum_rows:
         buckets = 1_000_000
@@ -162,7 +166,7 @@ def rows_query(
     ).format(
         named=named,
         log=relation(mapping.table, mapping.query),
-        window=_in_window(time, window),
+        window=in_window(time, window),
         sample=sample,
         time=time,
         id=identifier,
@@ -174,18 +178,18 @@ def bounds_query(mapping: Predictions) -> Composed:
     """Times that Python cannot hold (infinite, before year 1) and those in the future bound nothing."""
     return SQL(
         "SELECT min({time}), max({time}) FROM {log} AS log WHERE {time} >= '0001-01-02Z' AND {time} <= now()"
-    ).format(time=_qualified(_LOG, mapping.time), log=relation(mapping.table, mapping.query))
+    ).format(time=qualified(LOG, mapping.time), log=relation(mapping.table, mapping.query))
 
 
-def _qualified(alias: Identifier, column: str) -> Composed:
+def qualified(alias: Identifier, column: str) -> Composed:
     return SQL("{}.{}").format(alias, Identifier(column))
 
 
-def _slice_start(time: Composable) -> Composed:
+def slice_start(time: Composable) -> Composed:
     return SQL("date_trunc('hour', {}, 'UTC')").format(time)
 
 
-def _in_window(time: Composable, window: Window) -> Composed:
+def in_window(time: Composable, window: Window) -> Composed:
     return SQL("{time} >= {start} AND {time} < {end}").format(
         time=time, start=Literal(window.start), end=Literal(window.end)
     )
@@ -196,7 +200,7 @@ def _converted(alias: Identifier, selected: Selected) -> Composable:
 
     As text a decimal is spelled like the other numbers: 1, not 1.00.
     """
-    name = _qualified(alias, selected.column.name)
+    name = qualified(alias, selected.column.name)
     family = selected.column.family
     if family is ValueFamily.TIMESTAMP:
         return name

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from driftline.decisions import Verdict
 from driftline.findings import Severity
 from driftline.store.json_values import json_safe
-from driftline.store.tables import decisions
+from driftline.store.tables import decisions, windows
 from driftline.windows import Window
 
 
@@ -39,9 +39,13 @@ class DecisionRecord:
     run_id: str
 
 
-def record_decision(connection: Connection, record: DecisionRecord, at: datetime) -> None:
-    """Writes the window's decision, instead of an earlier one."""
-    values = {
+def record_decision(connection: Connection, record: DecisionRecord, at: datetime, *, is_look: bool = False) -> None:
+    """Writes the window's decision, instead of an earlier one.
+
+    Unless it ``is_look`` (somebody looks at a terminal, and nothing may follow), the decision also keeps which counts
+    it rests on: labels that are counted later have it revised.
+    """
+    values: dict[str, Any] = {
         "model": record.model,
         "window_start": record.window.start,
         "window_end": record.window.end,
@@ -53,6 +57,14 @@ def record_decision(connection: Connection, record: DecisionRecord, at: datetime
         "run_id": record.run_id,
         "decided_at": at,
     }
+    if not is_look:
+        values["extracted_at"] = connection.execute(
+            select(windows.c.extracted_at).where(
+                windows.c.model == record.model,
+                windows.c.window_start == record.window.start,
+                windows.c.window_end == record.window.end,
+            )
+        ).scalar_one_or_none()
     connection.execute(
         upsert(decisions)
         .values(values)

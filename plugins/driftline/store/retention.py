@@ -9,7 +9,17 @@ from sqlalchemy import Connection, Engine, Table, delete, text
 
 from driftline.store.engine import store_transaction
 from driftline.store.live import drop_live_figures
-from driftline.store.tables import SCHEMA, decisions, findings, profiles, reports, samples, slices, windows
+from driftline.store.tables import (
+    SCHEMA,
+    decisions,
+    findings,
+    profiles,
+    reports,
+    samples,
+    slices,
+    verdict_history,
+    windows,
+)
 from driftline.windows import as_utc
 
 
@@ -39,7 +49,7 @@ def drop_expired(engine: Engine, retention: Retention, now: datetime) -> dict[st
         dropped["slices"] = connection.execute(delete(slices).where(slices.c.slice_start < first_kept)).rowcount
         dropped["reports"] = connection.execute(delete(reports).where(reports.c.window_end < profiles_before)).rowcount
         dropped["live_minutes"] = drop_live_figures(connection, moment - retention.live)
-        for table in (findings, decisions, windows):
+        for table in (findings, decisions, verdict_history, windows):
             expired = delete(table).where(table.c.window_end < findings_before)
             dropped[table.name] = connection.execute(expired).rowcount
     return dropped

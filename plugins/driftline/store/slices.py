@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ from driftline.profiles.serialization import pack_profile, profile_kind, unpack_
 from driftline.profiles.slices import SliceProfiles
 from driftline.store.baselines import StoredBaseline
 from driftline.store.samples import replace_samples
-from driftline.store.tables import SCHEMA, profiles, samples, slices
+from driftline.store.tables import SCHEMA, profiles, samples, slices, windows
 from driftline.windows import Window
 
 _ROWS_PER_INSERT = 500
@@ -36,6 +36,8 @@ class Fingerprint:
 
     rows: int
     newest: datetime | None
+    digest: int | None = None
+    """Of the labels themselves: a label corrected in place changes neither rows nor newest."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def counted_slices(
 ) -> dict[datetime, Fingerprint]:
     """The slices of ``window`` that are counted in the baseline's binnings, as the log was then."""
     rows = connection.execute(
-        select(slices.c.slice_start, slices.c.log_rows, slices.c.log_newest).where(
+        select(slices.c.slice_start, slices.c.log_rows, slices.c.log_newest, slices.c.log_digest).where(
             slices.c.model == baseline.model,
             slices.c.baseline_id == baseline.baseline_id,
             slices.c.part == part,
@@ -59,7 +61,28 @@ def counted_slices(
             slices.c.slice_start < window.end,
         )
     )
-    return {row.slice_start.astimezone(UTC): Fingerprint(row.log_rows, row.log_newest) for row in rows}
+    return {row.slice_start.astimezone(UTC): Fingerprint(row.log_rows, row.log_newest, row.log_digest) for row in rows}
+
+
+def counted_starts(connection: Connection, baseline: StoredBaseline, part: Part, since: datetime) -> list[datetime]:
+    """Starts of the slices, from ``since`` on, that are counted in the baseline's binnings, in order."""
+    rows = connection.execute(
+        select(slices.c.slice_start)
+        .where(
+            slices.c.model == baseline.model,
+            slices.c.baseline_id == baseline.baseline_id,
+            slices.c.part == part,
+            slices.c.slice_start >= since,
+        )
+        .order_by(slices.c.slice_start)
+    )
+    return [start.astimezone(UTC) for start in rows.scalars()]
+
+
+def counted_baselines(connection: Connection, model: str) -> list[int]:
+    """Baselines that a window of the model was counted for, by id."""
+    rows = connection.execute(select(windows.c.baseline_id).where(windows.c.model == model).distinct())
+    return sorted(rows.scalars())
 
 
 def replace_slices(
@@ -97,11 +120,11 @@ def replace_slices(
 
 
 def window_profiles(
-    connection: Connection, baseline: StoredBaseline, window: Window
+    connection: Connection, baseline: StoredBaseline, window: Window, subjects: Collection[str] | None = None
 ) -> dict[tuple[str, str], dict[str, Profile]]:
-    """Per (version, segment) the window's profile of each subject: the sum of its slices."""
+    """Per (version, segment) the window's profile of each subject (of ``subjects`` only): the sum of its slices."""
     merged: dict[tuple[str, str], dict[str, Profile]] = {}
-    for row in _stored(connection, baseline, window):
+    for row in _stored(connection, baseline, window, subjects=subjects):
         binning = baseline.binnings.get(row.subject)
         if binning is not None:
             _merge_into(merged.setdefault((row.version, row.segment), {}), row, binning)
@@ -154,6 +177,7 @@ def _slice_rows(
             "slice_start": start,
             "log_rows": fingerprint.rows,
             "log_newest": fingerprint.newest,
+            "log_digest": fingerprint.digest,
             "counted_at": now,
         }
 
@@ -176,7 +200,11 @@ def _profile_rows(baseline: StoredBaseline, part: Part, counted: SliceProfiles) 
 
 
 def _stored(
-    connection: Connection, baseline: StoredBaseline, window: Window, segment: str | None = None
+    connection: Connection,
+    baseline: StoredBaseline,
+    window: Window,
+    segment: str | None = None,
+    subjects: Collection[str] | None = None,
 ) -> Iterator[Any]:
     wanted = select(
         profiles.c.slice_start,
@@ -193,6 +221,8 @@ def _stored(
     )
     if segment is not None:
         wanted = wanted.where(profiles.c.segment == segment)
+    if subjects is not None:
+        wanted = wanted.where(profiles.c.subject.in_(list(subjects)))
     # In the order of the primary key: sums of floats in another order differ in their last digit.
     wanted = wanted.order_by(
         profiles.c.part, profiles.c.slice_start, profiles.c.version, profiles.c.segment, profiles.c.subject

@@ -89,6 +89,7 @@ slices = Table(
     Column("log_rows", BigInteger, nullable=False),
     _moment("log_newest", nullable=True),
     _moment("counted_at"),
+    Column("log_digest", BigInteger),
 )
 
 profiles = Table(
@@ -199,7 +200,35 @@ decisions = Table(
     Column("summary", JSONB, nullable=False),
     _text("run_id"),
     _moment("decided_at"),
+    _moment("extracted_at", nullable=True),
     Index("decisions_by_end", "model", "window_end"),
+)
+
+verdict_history = Table(
+    "verdict_history",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("window_start", primary_key=True),
+    _moment("window_end", primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    _text("verdict"),
+    _text("severity"),
+    _text("reason"),
+    Column("is_suppressed", Boolean, nullable=False),
+    Column("is_provisional", Boolean, nullable=False),
+    Column("performance", JSONB, nullable=False),
+    _text("run_id"),
+    _moment("decided_at"),
+)
+
+label_watermarks = Table(
+    "label_watermarks",
+    metadata,
+    Column("model", Text, primary_key=True),
+    _moment("arrived_until", nullable=True),
+    _moment("looked_at"),
+    _moment("compared_at", nullable=True),
+    Column("delays", JSONB, nullable=False),
 )
 
 incidents = Table(

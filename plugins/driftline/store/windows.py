@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from driftline.findings import Check, Comparison, Finding, Severity, Status
@@ -67,7 +67,11 @@ def window_record(connection: Connection, model: str, window: Window) -> WindowR
 def replace_findings(
     connection: Connection, model: str, window: Window, check: Check, found: Iterable[Finding]
 ) -> None:
-    """Writes a check's findings of a window, instead of what that check found there before."""
+    """Writes a check's findings of a window, instead of what that check found there before.
+
+    Writers of one model take turns: a monitor and a revision may judge the same window at once.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"findings:{model}"})
     connection.execute(
         delete(findings).where(_is_window(findings, model, window), findings.c.check_name == check.value)
     )
@@ -85,19 +89,24 @@ def window_findings(connection: Connection, model: str, window: Window) -> list[
 
 
 def earlier_findings(
-    connection: Connection, model: str, test: str, since: datetime, until: datetime
+    connection: Connection,
+    model: str,
+    test: str,
+    since: datetime,
+    until: datetime,
+    *,
+    segment: str | None = None,
 ) -> list[tuple[Window, Finding]]:
-    """The findings of one test on windows within ``since`` and ``until``, the newest window first."""
-    rows = connection.execute(
-        select(findings)
-        .where(
-            findings.c.model == model,
-            findings.c.test == test,
-            findings.c.window_start >= since,
-            findings.c.window_end <= until,
-        )
-        .order_by(findings.c.window_end.desc(), findings.c.window_start.desc())
+    """The findings of one test (in one segment) on windows within ``since`` and ``until``, the newest window first."""
+    wanted = select(findings).where(
+        findings.c.model == model,
+        findings.c.test == test,
+        findings.c.window_start >= since,
+        findings.c.window_end <= until,
     )
+    if segment is not None:
+        wanted = wanted.where(findings.c.segment == segment)
+    rows = connection.execute(wanted.order_by(findings.c.window_end.desc(), findings.c.window_start.desc()))
     return [(Window(row.window_start, row.window_end), _finding(row._mapping)) for row in rows]
 
 
