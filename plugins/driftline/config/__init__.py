@@ -1,5 +1,6 @@
 """What to watch: one YAML file per model, validated before anything runs."""
 
+from driftline.config.fairness_config import Fairness, FairnessCheck, ProtectedAttribute
 from driftline.config.loader import load_model, load_models
 from driftline.config.model_config import (
     BaselinePeriod,
@@ -23,6 +24,8 @@ __all__ = [
     "BaselinePeriod",
     "Checks",
     "DriftCheck",
+    "Fairness",
+    "FairnessCheck",
     "Feature",
     "FeatureKind",
     "Labels",
@@ -30,6 +33,7 @@ __all__ = [
     "PerformanceCheck",
     "Predictions",
     "PredictionsCheck",
+    "ProtectedAttribute",
     "QualityCheck",
     "Rollback",
     "Schedule",

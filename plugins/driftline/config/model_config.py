@@ -10,12 +10,29 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from croniter import croniter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from driftline.config.durations import parse_duration
+from driftline.config.fairness_config import (
+    PROTECTED,
+    REGRESSION_CRITERIA,
+    Fairness,
+    FairnessCheck,
+    FairnessCriterion,
+    JoinKey,
+)
+from driftline.config.strict_model import (
+    Column,
+    Probability,
+    Query,
+    Share,
+    StrictModel,
+    Table,
+    exactly_one_source,
+    refuse_repeats,
+)
 from driftline.findings import RESERVED_SUBJECTS, Check, Severity
 
-POSTGRES_IDENTIFIER_BYTES = 63
 NO_MOMENT = "is not a date and time, for example 2026-01-01T00:00:00+00:00"
 
 
@@ -35,45 +52,20 @@ class FeatureKind(StrEnum):
     BOOLEAN = "boolean"
 
 
-def _identifier(name: str) -> str:
-    if not name or "\x00" in name:
-        raise ValueError("a name cannot be empty or hold a NUL character")
-    if len(name.encode()) > POSTGRES_IDENTIFIER_BYTES:
-        raise ValueError(f"Postgres cuts names at {POSTGRES_IDENTIFIER_BYTES} bytes; this one is longer")
-    return name
-
-
-def _table_name(name: str) -> str:
-    for part in name.split(".", 1):
-        _identifier(part)
-    return name
-
-
-def _query(text: str) -> str:
-    if not text.strip(" \t\r\n;") or "\x00" in text:
-        raise ValueError("a query cannot be empty or hold a NUL character")
-    return text
-
-
 def _class_label(label: Any) -> Any:
     if label is not None and not isinstance(label, str | int | bool):
         raise ValueError("must be a text, a whole number, true or false")
     return label
 
 
-Column = Annotated[str, AfterValidator(_identifier)]
-Table = Annotated[str, AfterValidator(_table_name)]
-Query = Annotated[str, AfterValidator(_query)]
+def _refuse_protected(name: str) -> str:
+    if name.startswith(PROTECTED):
+        raise ValueError(f"a name cannot begin with {PROTECTED!r}: protected groups are kept under such names")
+    return name
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Probability = Annotated[float, Field(gt=0, lt=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
-
-
-class StrictModel(BaseModel):
-    """Unknown keys are errors; values are not coerced from other types; instances do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Predictions(StrictModel):
@@ -101,16 +93,19 @@ class Predictions(StrictModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        _exactly_one_source(self.table, self.query)
+        exactly_one_source(self.table, self.query)
         return self
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """The score, then the scores of the classes in their order."""
+        return (*(() if self.score is None else (self.score,)), *(self.scores or {}).values())
 
     @property
     def mapped_columns(self) -> frozenset[str]:
         """The columns that have a role of their own, and so are not features."""
-        roles = (
-            self.id, self.time, self.version, self.prediction, self.score, self.latency_ms, self.error, self.entity,
-        )  # fmt: skip
-        return frozenset(column for column in (*roles, *(self.scores or {}).values()) if column is not None)
+        roles = (self.id, self.time, self.version, self.prediction, self.latency_ms, self.error, self.entity)
+        return frozenset(column for column in (*roles, *self.score_columns) if column is not None)
 
 
 class Labels(StrictModel):
@@ -127,7 +122,7 @@ class Labels(StrictModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        _exactly_one_source(self.table, self.query)
+        exactly_one_source(self.table, self.query)
         return self
 
 
@@ -146,6 +141,7 @@ class Feature(StrictModel):
     def _not_reserved(cls, name: str) -> str:
         if "\x00" in name:
             raise ValueError("a feature's name cannot hold a NUL character")
+        _refuse_protected(name)
         if name in RESERVED_SUBJECTS:
             reserved = ", ".join(sorted(RESERVED_SUBJECTS))
             raise ValueError(
@@ -161,7 +157,7 @@ class Feature(StrictModel):
 class Segment(StrictModel):
     """A named subset of the predictions: the rows where `column` equals one of `values`."""
 
-    column: Column
+    column: Annotated[Column, AfterValidator(_refuse_protected)]
     values: Annotated[list[str], Field(min_length=1, max_length=100)]
 
 
@@ -311,6 +307,7 @@ class Checks(StrictModel):
     performance: PerformanceCheck = PerformanceCheck()
     predictions: PredictionsCheck = PredictionsCheck()
     quality: QualityCheck = QualityCheck()
+    fairness: FairnessCheck = FairnessCheck()
     alert_severity: Annotated[Severity, Field(strict=False)] = Severity.MEDIUM
     """Findings of this severity or worse alert; lesser ones are only written."""
 
@@ -386,6 +383,7 @@ class ModelConfig(StrictModel):
     excluded_columns: list[Column] = []
     """Columns that `discover` passes over."""
     segments: list[Segment] = []
+    fairness: Fairness | None = None
     baseline: BaselinePeriod
     checks: Checks = Checks()
     schedule: Schedule = Schedule()
@@ -394,8 +392,8 @@ class ModelConfig(StrictModel):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         if isinstance(self.features, list):
-            _refuse_repeats("features", [feature.name for feature in self.features])
-        _refuse_repeats("segments", [segment.column for segment in self.segments])
+            refuse_repeats("features", [feature.name for feature in self.features])
+        refuse_repeats("segments", [segment.column for segment in self.segments])
         return self
 
     @model_validator(mode="after")
@@ -422,6 +420,29 @@ class ModelConfig(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fairness_has_its_groups(self) -> Self:
+        configured, join = self.checks.fairness, None if self.fairness is None else self.fairness.join
+        if self.fairness is None and configured.enabled and "fairness" in self.checks.model_fields_set:
+            raise ValueError("checks.fairness: `fairness` must name the protected attributes that it looks at")
+        if self.rollback.enabled and Check.FAIRNESS in self.rollback.on and not self.is_enabled(Check.FAIRNESS):
+            raise ValueError("rollback.on: fairness is not checked; name its attributes in `fairness`, and enable it")
+        if join is not None and join.on is JoinKey.ENTITY and self.predictions.entity is None:
+            raise ValueError("fairness.join.on: is entity, but `predictions` maps no `entity`")
+        allowed = (
+            REGRESSION_CRITERIA if self.task is Task.REGRESSION else frozenset(FairnessCriterion) - REGRESSION_CRITERIA
+        )
+        if strange := sorted(set(configured.criteria or ()) - allowed):
+            raise ValueError(
+                f"checks.fairness: {', '.join(strange)} cannot be judged for {self.task.value}; "
+                f"choose from {', '.join(sorted(allowed))}"
+            )
+        return self
+
+    def is_enabled(self, check: Check) -> bool:
+        """Whether the check is made: fairness only where the file names protected attributes."""
+        return self.checks.is_enabled(check) and (check is not Check.FAIRNESS or self.fairness is not None)
+
     @property
     def positive_spellings(self) -> frozenset[str]:
         """How a positive prediction or label may read as text (binary classification)."""
@@ -440,11 +461,6 @@ class ModelConfig(StrictModel):
 def segment_name(column: str, value: str) -> str:
     """How a segment is called everywhere: ``carrier=UA``."""
     return f"{column}={value}"
-
-
-def _exactly_one_source(table: str | None, query: str | None) -> None:
-    if (table is None) == (query is None):
-        raise ValueError("give exactly one of `table` (schema.table) and `query` (a SELECT)")
 
 
 def _aware_moment(moment: Any) -> datetime:
@@ -470,9 +486,3 @@ def _at_least_an_hour(span: timedelta) -> timedelta:
     if span < timedelta(hours=1) or span % timedelta(hours=1):
         raise ValueError("must be a whole number of hours, at least 1h")
     return span
-
-
-def _refuse_repeats(what: str, names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"`{what}` names more than once: {', '.join(repeated)}")

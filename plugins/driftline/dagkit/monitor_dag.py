@@ -13,7 +13,7 @@ from driftline.dagkit.assets import outcome_alias
 from driftline.dagkit.model_files import valid_models
 from driftline.findings import Check
 
-CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)
+CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS, Check.FAIRNESS)
 RETRIES: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=20), "retry_exponential_backoff": True}
 ALERT_RETRIES: dict[str, Any] = {
     "retries": 12,
@@ -45,7 +45,7 @@ def monitor_dag(config: ModelConfig) -> DAG:
     ) as dag:
         key = _extraction(config)
         decision = _decision(config, key)
-        checks = [_check(config, check, key) for check in CHECKS if config.checks.is_enabled(check)]
+        checks = [_check(config, check, key) for check in CHECKS if config.is_enabled(check)]
         checks >> decision
         decision >> _branches(config, key)
     return dag

@@ -22,6 +22,7 @@ TASK_MODULES = (
     "driftline.dagkit.tasks",
     "driftline.monitoring.action",
     "driftline.monitoring.check_drift",
+    "driftline.monitoring.check_fairness",
     "driftline.monitoring.check_performance",
     "driftline.monitoring.check_predictions",
     "driftline.monitoring.check_quality",

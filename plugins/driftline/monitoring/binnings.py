@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftline.config import Task
+from driftline.monitoring.groups import GroupDiscovery
 from driftline.monitoring.monitor import CountedColumn, Monitor, counted_columns
 from driftline.profiles.binning import Binning, CategoricalBinning, Floats, NumericBinning, latency_binning
 from driftline.profiles.counting import numeric_values
@@ -36,17 +37,21 @@ def make_binnings(monitor: Monitor, period: Window, rows: int) -> dict[str, tupl
     }
     stride = -(-rows // SAMPLE_ROWS)
     leading = 2 + len(monitor.log.present_segment_columns())
-    for batch in monitor.log.read_predictions(period, [column.selected for column in columns.values()]):
+    groups = GroupDiscovery(monitor, leading + len(columns))
+    selected = [*(column.selected for column in columns.values()), *monitor.log.attributes()]
+    for batch in monitor.log.read_predictions(period, selected):
+        groups.add(batch)
         for index, subject in enumerate(columns):
             values = batch.column(leading + index)
             if subject in samples:
                 samples[subject].append(numeric_values(values[::stride] if stride > 1 else values)[0])
             else:
                 levels[subject] = _without_rarest(levels[subject] + Counter(_level_counts(values)))
-    cells = {
+    cells: dict[str, tuple[Role, Binning]] = {
         subject: (column.role, _binning(column, samples.get(subject), levels.get(subject)))
         for subject, column in columns.items()
     }
+    cells |= {subject: (Role.GROUP, binning) for subject, binning in groups.binnings().items()}
     outcome = _outcome_binning(monitor, period, cells)
     return cells if outcome is None else {**cells, Role.OUTCOME: (Role.OUTCOME, outcome)}
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from driftline.fairness import GroupCounts
 from driftline.findings import Check
+from driftline.monitoring.check_fairness import group_counts, measured_gaps
 from driftline.monitoring.check_performance import measured_performance
 from driftline.monitoring.check_predictions import measured_predictions
 from driftline.monitoring.estimation import ESTIMATION, Estimation, learn_estimation
+from driftline.monitoring.groups import baseline_groups, readable_attributes, stored_group
 from driftline.monitoring.label_delays import LABEL_DELAYS, learn_delays
 from driftline.monitoring.monitor import Monitor, segment_names
 from driftline.profiles.profile import Profile
@@ -53,6 +56,22 @@ def calibrate(
         of_segment = learn_estimation(monitor, baseline.period, whole, windows, estimation)
         learned[ESTIMATION][segment] = of_segment.to_json()
         estimation = estimation or of_segment
+    learned[Check.FAIRNESS] = _fairness(monitor, connection, baseline)
+    return learned
+
+
+def _fairness(monitor: Monitor, connection: Connection, baseline: StoredBaseline) -> dict[str, Any]:
+    """How much groups' gaps differ between windows, by attribute."""
+    learned: dict[str, Any] = {}
+    for attribute in readable_attributes(monitor):
+        windows: list[dict[str, GroupCounts]] = []
+        for group in baseline_groups(attribute, baseline.binnings):
+            hours = hourly_profiles(connection, baseline, baseline.period, stored_group(group))
+            of_group = _windows(hours, baseline.period, monitor.config.schedule.lookback)
+            windows = windows or [{} for _ in of_group]
+            for window, subjects in zip(windows, of_group, strict=True):
+                window[group] = group_counts(monitor, subjects)
+        learned[attribute.name] = WindowSpread.of([measured_gaps(monitor, window) for window in windows]).to_json()
     return learned
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from driftline.config import Feature, FeatureKind
 from driftline.errors import StoreError
 from driftline.findings import Check, Comparison, Finding, Severity, Status, worst
+from driftline.monitoring.groups import is_protected, protected_groups, protected_groups_by_version
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.binning import Binning, NumericBinning
 from driftline.profiles.profile import Profile
@@ -25,7 +26,7 @@ HTML = "text/html; charset=utf-8"
 OUTPUTS = tuple(role for role in Role if role is not Role.FEATURE)
 """All that the checks of outputs and labels read: what the model said, not what it was given."""
 
-CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)
+CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS, Check.FAIRNESS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Evidence:
         The window's profiles by (version, segment) and subject.
     now:
         When the check is made: decides whether labels have had their time.
+    reference_groups, current_groups:
+        The same of protected groups, by the group's name (``sex=F``): only the fairness check looks at them.
     """
 
     record: WindowRecord
@@ -47,6 +50,8 @@ class Evidence:
     reference: Mapping[str, Mapping[str, Profile]]
     current: Mapping[tuple[str, str], Mapping[str, Profile]]
     now: datetime
+    reference_groups: Mapping[str, Mapping[str, Profile]] = field(default_factory=dict)
+    current_groups: Mapping[tuple[str, str], Mapping[str, Profile]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class CheckSummary:
 
 
 def enabled_checks(monitor: Monitor) -> list[Check]:
-    return [check for check in CHECKS if monitor.config.checks.is_enabled(check)]
+    return [check for check in CHECKS if monitor.config.is_enabled(check)]
 
 
 def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | None = None) -> CheckSummary:
@@ -105,7 +110,16 @@ def _load(monitor: Monitor, window: Window, now: datetime, subjects: Collection[
         current = window_profiles(connection, baseline, window, subjects)
         if record.rows and not current:
             raise _not_extracted(monitor, window, "was extracted, but its profiles have been dropped since")
-        return Evidence(record, baseline, reference_profiles(connection, baseline), current, now)
+        reference = reference_profiles(connection, baseline)
+        return Evidence(
+            record,
+            baseline,
+            reference={segment: subjects for segment, subjects in reference.items() if not is_protected(segment)},
+            current={key: subjects for key, subjects in current.items() if not is_protected(key[1])},
+            now=now,
+            reference_groups=protected_groups(reference),
+            current_groups=protected_groups_by_version(current),
+        )
 
 
 def _not_extracted(monitor: Monitor, window: Window, what: str) -> StoreError:
@@ -135,7 +149,9 @@ def _run(monitor: Monitor, evidence: Evidence, check: Check) -> Result:
 
             return check_predictions(monitor, evidence)
         case Check.FAIRNESS:
-            return Result([])
+            from driftline.monitoring.check_fairness import check_fairness
+
+            return check_fairness(monitor, evidence)
 
 
 def vanished_features(monitor: Monitor, evidence: Evidence) -> list[Feature]:

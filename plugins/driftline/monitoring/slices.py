@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from driftline.config import Task
+from driftline.monitoring.groups import GroupCounter
 from driftline.monitoring.monitor import Monitor, counted_columns, positive_levels, segment_columns
 from driftline.profiles.binning import Binning, CategoricalBinning
 from driftline.profiles.counting import (
@@ -16,6 +17,7 @@ from driftline.profiles.counting import (
 )
 from driftline.profiles.roles import Role
 from driftline.profiles.sample_counting import SampleCounter
+from driftline.profiles.slices import SegmentColumn
 from driftline.sources.catalog import ValueFamily
 from driftline.sources.prediction_log import SliceState
 from driftline.sources.queries import Conversion, Selected
@@ -91,11 +93,23 @@ def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: W
     cells = {subject: binnings[subject] for subject in columns}
     counter = SliceCounter(segment_columns(monitor), cells)
     sampler = SampleCounter(monitor.log.present_segment_columns(), cells)
-    selected = [*(column.selected for column in columns.values()), _selected_id(monitor)]
+    first = 2 + len(monitor.log.present_segment_columns())
+    attributes_from = first + len(columns) + 1
+    groups = GroupCounter(
+        monitor,
+        binnings,
+        first=attributes_from,
+        counted=[first + list(columns).index(Role.PREDICTION)],
+        make=lambda segments: SliceCounter(segments, {Role.PREDICTION: cells[Role.PREDICTION]}),
+    )
+    selected = [*(column.selected for column in columns.values()), _selected_id(monitor), *monitor.log.attributes()]
     for batch in monitor.log.read_predictions(run, selected):
-        counter.add(batch)
-        sampler.add(batch)
-    return CountedSlices(counter.profiles(), sampler.samples())
+        groups.add(batch)
+        # Protected attributes are counted and nothing else: they are in no sample.
+        unprotected = batch.select(range(attributes_from))
+        counter.add(unprotected)
+        sampler.add(unprotected)
+    return CountedSlices({**counter.profiles(), **groups.profiles()}, sampler.samples())
 
 
 def _selected_id(monitor: Monitor) -> Selected:
@@ -109,14 +123,23 @@ def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Wind
     binning = binnings.get(Role.OUTCOME)
     if binning is None:
         return CountedSlices({})
-    counter = _outcome_counter(monitor, binning)
-    for batch in monitor.log.read_outcomes(run):
-        counter.add(batch)
-    return CountedSlices(counter.profiles())
+    counter = _outcome_counter(monitor, binning, segment_columns(monitor))
+    first = 2 + len(monitor.log.present_segment_columns())
+    attributes_from = first + 2 + len(monitor.config.predictions.score_columns)
+    groups = GroupCounter(
+        monitor,
+        binnings,
+        first=attributes_from,
+        counted=range(first, attributes_from),
+        make=lambda segments: _outcome_counter(monitor, binning, segments),
+    )
+    for batch in monitor.log.read_outcomes(run, monitor.log.attributes()):
+        groups.add(batch)
+        counter.add(batch.select(range(attributes_from)))
+    return CountedSlices({**counter.profiles(), **groups.profiles()})
 
 
-def _outcome_counter(monitor: Monitor, binning: Binning) -> OutcomeCounter:
-    segments = segment_columns(monitor)
+def _outcome_counter(monitor: Monitor, binning: Binning, segments: Sequence[SegmentColumn]) -> OutcomeCounter:
     if isinstance(binning, CategoricalBinning):
         return MulticlassOutcomeCounter(segments, binning)
     if monitor.config.task is Task.REGRESSION:

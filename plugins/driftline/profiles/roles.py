@@ -14,3 +14,5 @@ class Role(StrEnum):
     LATENCY = "latency"
     ERROR = "error"
     OUTCOME = "outcome"
+    GROUP = "group"
+    """A protected attribute: its levels are the groups that predictions and outcomes are counted by."""

@@ -54,6 +54,11 @@ class LogCatalog:
     labels: Mapping[str, LogColumn] | None
     ids_are_unique: bool
     """Whether the database itself keeps prediction ids unique."""
+    attributes: Mapping[str, LogColumn] | None = None
+    """The columns of the table that protected attributes are joined from."""
+    attribute_keys_are_unique: bool = False
+    attribute_fault: str = ""
+    """Why protected attributes cannot be joined; empty where they can, or none are to be."""
 
 
 def misfits(config: ModelConfig, catalog: LogCatalog) -> list[str]:
@@ -64,19 +69,21 @@ def misfits(config: ModelConfig, catalog: LogCatalog) -> list[str]:
     ]
     if config.labels is not None and catalog.labels is not None:
         faults += _time_faults("labels", config.labels.time, catalog.labels)
-    return faults + _value_faults(config, catalog) + _positive_faults(config, catalog)
+    attributes = [fault for _, fault in missing_attributes(config, catalog)]
+    return faults + _value_faults(config, catalog) + _positive_faults(config, catalog) + attributes
 
 
 def require_fit(config: ModelConfig, catalog: LogCatalog) -> None:
     """Refuses (`SourceError`) to read a log whose mapped columns are missing or carry no usable time.
 
-    A missing *feature* is not refused: it becomes a finding, and the other columns are checked.
+    A missing *feature* or protected attribute is not refused: it becomes a finding, and the others are checked.
     """
     features = {f"features: {feature.name}" for feature in _configured(config)}
     faults = [
         fault
         for fault in misfits(config, catalog)
-        if not any(fault.startswith(f"{feature}:") for feature in features) and not fault.startswith("segments")
+        if not any(fault.startswith(f"{feature}:") for feature in features)
+        and not fault.startswith(("segments", "fairness"))
     ]
     if faults:
         raise SourceError(f"The prediction log of {config.model} does not fit its configuration:\n" + "\n".join(faults))
@@ -86,7 +93,8 @@ def resolve_features(config: ModelConfig, catalog: LogCatalog) -> list[Feature]:
     """The features to count: the configured ones that exist, or those discovered in the table."""
     if config.features != "discover":
         return [feature for feature in config.features if feature.source_column in catalog.predictions]
-    passed_over = config.predictions.mapped_columns | set(config.excluded_columns)
+    protected = set() if config.fairness is None else {one.column for one in config.fairness.attributes}
+    passed_over = config.predictions.mapped_columns | set(config.excluded_columns) | protected
     return [
         Feature(name=column.name, kind=kind)
         for column in catalog.predictions.values()
@@ -97,6 +105,28 @@ def resolve_features(config: ModelConfig, catalog: LogCatalog) -> list[Feature]:
 def missing_features(config: ModelConfig, catalog: LogCatalog) -> list[Feature]:
     """The configured features whose column the log does not have."""
     return [feature for feature in _configured(config) if feature.source_column not in catalog.predictions]
+
+
+def missing_attributes(config: ModelConfig, catalog: LogCatalog) -> list[tuple[str, str]]:
+    """The protected attributes that cannot be read, each with the fault: the key, what was found and expected."""
+    fairness = config.fairness
+    if fairness is None:
+        return []
+    found = [
+        (attribute.column, _missing(f"fairness.attributes[{index}].column", attribute.column, catalog.predictions))
+        for index, attribute in enumerate(fairness.attributes)
+        if attribute.column not in catalog.predictions
+    ]
+    if fairness.join is None:
+        return found
+    joined = catalog.attributes
+    for index, attribute in enumerate(fairness.join.attributes):
+        key = f"fairness.join.attributes[{index}].column"
+        if joined is None or catalog.attribute_fault:
+            found.append((attribute.column, f"fairness.join: {catalog.attribute_fault or 'was not looked up.'}"))
+        elif attribute.column not in joined:
+            found.append((attribute.column, _missing(key, attribute.column, joined)))
+    return found
 
 
 def _configured(config: ModelConfig) -> list[Feature]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import Composed
+from psycopg.sql import SQL, Composable, Composed
 
 from driftline.config import Feature, FeatureKind, Labels, ModelConfig, Task
 from driftline.errors import SourceError
 from driftline.sources import label_queries, queries
-from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, require_fit
+from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, missing_attributes, require_fit
 from driftline.sources.queries import Conversion, Selected
 from driftline.sources.read_ahead import read_ahead
 from driftline.windows import Window
@@ -112,20 +112,20 @@ class PredictionLog:
             window,
             [*self._leading_columns(), *columns],
             ids_are_unique=self.catalog.ids_are_unique,
+            join=self._join_for(columns),
         )
         yield from self._stream(query)
 
-    def read_outcomes(self, window: Window) -> Iterator[pa.RecordBatch]:
-        """Batches of: time, version, the segment columns, label, prediction, then the scores that are mapped."""
+    def read_outcomes(self, window: Window, attributes: Sequence[Selected] = ()) -> Iterator[pa.RecordBatch]:
+        """Batches of: time, version, the segment columns, label, prediction, the mapped scores, ``attributes``."""
         labels = self._config.labels
         assert labels is not None
         assert self.catalog.labels is not None
         conversion = Conversion.NUMBER if self._config.task is Task.REGRESSION else Conversion.TEXT
         mapping = self._config.predictions
-        scores = [*([] if mapping.score is None else [mapping.score]), *(mapping.scores or {}).values()]
         values = [
             self.selected(mapping.prediction, conversion),
-            *(self.selected(score, Conversion.NUMBER) for score in scores),
+            *(self.selected(score, Conversion.NUMBER) for score in mapping.score_columns),
         ]
         query = queries.outcomes_query(
             mapping,
@@ -133,7 +133,8 @@ class PredictionLog:
             window,
             self._leading_columns(),
             label=Selected(self.catalog.labels[labels.label], _possible(conversion, self.catalog.labels[labels.label])),
-            values=values,
+            values=[*values, *attributes],
+            join=self._join_for(attributes),
         )
         yield from self._stream(query)
 
@@ -161,6 +162,27 @@ class PredictionLog:
         assert labels is not None, "asked for the labels of a model whose file maps none"
         return labels
 
+    def attributes(self) -> list[Selected]:
+        """The configured protected attributes that can be read, as text."""
+        fairness = self._config.fairness
+        if fairness is None:
+            return []
+        missing = {column for column, _ in missing_attributes(self._config, self.catalog)}
+        of_join = self.catalog.attributes or {}
+        joined = [] if fairness.join is None else [attribute.column for attribute in fairness.join.attributes]
+        return [
+            *(self.selected(one.column, Conversion.TEXT) for one in fairness.attributes if one.column not in missing),
+            *(Selected(of_join[name], Conversion.TEXT, is_joined=True) for name in joined if name not in missing),
+        ]
+
+    def _join_for(self, columns: Sequence[Selected]) -> Composable:
+        fairness = self._config.fairness
+        if fairness is None or fairness.join is None or not any(selected.is_joined for selected in columns):
+            return SQL("")
+        return queries.attribute_join(
+            fairness.join, self._config.predictions, columns, keys_are_unique=self.catalog.attribute_keys_are_unique
+        )
+
     def _leading_columns(self) -> list[Selected]:
         mapping = self._config.predictions
         names = [mapping.time, mapping.version, *self.present_segment_columns()]
@@ -177,7 +199,24 @@ class PredictionLog:
             predictions=_columns(connection, queries.describe(mapping.table, mapping.query)),
             labels=None if labels is None else _columns(connection, queries.describe(labels.table, labels.query)),
             ids_are_unique=mapping.table is not None and _is_unique(connection, mapping.table, mapping.id),
+            **self._look_up_attributes(connection),
         )
+
+    def _look_up_attributes(self, connection: psycopg.Connection[Any]) -> dict[str, Any]:
+        """What of the catalog is about joined attributes: that they cannot be read stops nothing else."""
+        join = None if self._config.fairness is None else self._config.fairness.join
+        if join is None:
+            return {}
+        try:
+            is_unique = join.table is not None and _is_unique(connection, join.table, join.key)
+            found = _columns(connection, queries.describe(join.table, join.query))
+            probed = queries.attribute_join(join, self._config.predictions, (), keys_are_unique=True)
+            connection.execute(queries.probe_join(self._config.predictions, probed))
+        except psycopg.Error as error:
+            what = str(error).strip().partition("\n")[0]
+            mend = "Name a table that the role may SELECT from, with a key of the type that it is matched with."
+            return {"attribute_fault": f"the attributes cannot be joined: {what}. {mend}"}
+        return {"attributes": found, "attribute_keys_are_unique": is_unique}
 
     def _fingerprints(self, query: Composed) -> dict[datetime, SliceState]:
         with self._session() as connection:

@@ -13,11 +13,14 @@ from enum import StrEnum
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from driftline.config import Labels, Predictions
+from driftline.config.fairness_config import AttributeJoin, JoinKey
 from driftline.sources.catalog import LogColumn, ValueFamily
 from driftline.windows import Window
 
 LOG = Identifier("log")
 LABEL = Identifier("label")
+_PROTECTED = Identifier("protected")
+_NO_JOIN = SQL("")
 
 
 class Conversion(StrEnum):
@@ -35,6 +38,8 @@ class Selected:
 
     column: LogColumn
     conversion: Conversion
+    is_joined: bool = False
+    """Whether it is a column of the table that protected attributes are joined from."""
 
 
 def relation(table: str | None, query: str | None) -> Composable:
@@ -50,8 +55,39 @@ def describe(table: str | None, query: str | None) -> Composed:
     return SQL("SELECT * FROM {} AS log LIMIT 0").format(relation(table, query))
 
 
+def attribute_join(
+    join: AttributeJoin, mapping: Predictions, columns: Sequence[Selected], *, keys_are_unique: bool
+) -> Composed:
+    """What a FROM goes on with, so that each prediction has its protected attributes, or none.
+
+    A key that stands in several rows counts once, lest its predictions do so too: by its smallest values, as text.
+    """
+    key = mapping.id if join.on is JoinKey.ID else mapping.entity
+    assert key is not None
+    joined = relation(join.table, join.query)
+    if not keys_are_unique:
+        by: list[Composable] = [qualified(_PROTECTED, join.key)]
+        by += [_converted(_PROTECTED, selected) for selected in columns if selected.is_joined]
+        joined = SQL("(SELECT DISTINCT ON ({}) protected.* FROM {} AS protected ORDER BY {})").format(
+            by[0], joined, SQL(", ").join(by)
+        )
+    return SQL(" LEFT JOIN {} AS protected ON {} = {}").format(
+        joined, qualified(_PROTECTED, join.key), qualified(LOG, key)
+    )
+
+
+def probe_join(mapping: Predictions, join: Composable) -> Composed:
+    """Fails where the join cannot be made: a table, a column, a right or an operator is missing."""
+    return SQL("SELECT 1 FROM {} AS log{} LIMIT 0").format(relation(mapping.table, mapping.query), join)
+
+
 def predictions_query(
-    mapping: Predictions, window: Window, columns: Sequence[Selected], *, ids_are_unique: bool
+    mapping: Predictions,
+    window: Window,
+    columns: Sequence[Selected],
+    *,
+    ids_are_unique: bool,
+    join: Composable = _NO_JOIN,
 ) -> Composed:
     """The window's predictions. Where the database does not keep ids unique, the first of each id and slice counts.
 
@@ -60,14 +96,15 @@ def predictions_query(
     chosen = SQL(", ").join(_converted(LOG, selected) for selected in columns)
     time = qualified(LOG, mapping.time)
     if ids_are_unique:
-        return SQL("SELECT {} FROM {} AS log WHERE {}").format(
-            chosen, relation(mapping.table, mapping.query), in_window(time, window)
+        return SQL("SELECT {} FROM {} AS log{} WHERE {}").format(
+            chosen, relation(mapping.table, mapping.query), join, in_window(time, window)
         )
     return SQL(
         "SELECT {chosen} FROM (SELECT log.*, row_number() OVER (PARTITION BY {slice}, {id} ORDER BY {time}) "
-        "AS {occurrence} FROM {log} AS log WHERE {window}) AS log WHERE {id} IS NULL OR {occurrence} = 1"
+        "AS {occurrence} FROM {log} AS log WHERE {window}) AS log{join} WHERE {id} IS NULL OR {occurrence} = 1"
     ).format(
         chosen=chosen,
+        join=join,
         slice=slice_start(time),
         id=qualified(LOG, mapping.id),
         time=time,
@@ -85,6 +122,7 @@ def outcomes_query(
     *,
     label: Selected,
     values: Sequence[Selected],
+    join: Composable = _NO_JOIN,
 ) -> Composed:
     """The window's predictions that have a label; of several labels the one that arrived last counts.
 
@@ -97,12 +135,13 @@ def outcomes_query(
     ]
     time = qualified(LOG, mapping.time)
     return SQL(
-        "SELECT DISTINCT ON ({slice}, {id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id} "
-        "WHERE {window} AND {label} IS NOT NULL AND {prediction} IS NOT NULL "
+        "SELECT DISTINCT ON ({slice}, {id}) {chosen} FROM {log} AS log JOIN {labels} AS label ON {label_id} = {id}"
+        "{join} WHERE {window} AND {label} IS NOT NULL AND {prediction} IS NOT NULL "
         "ORDER BY {slice}, {id}, {label_time} DESC NULLS LAST, {time}"
     ).format(
         slice=slice_start(time),
         id=qualified(LOG, mapping.id),
+        join=join,
         prediction=qualified(LOG, mapping.prediction),
         chosen=SQL(", ").join(chosen),
         log=relation(mapping.table, mapping.query),
@@ -200,7 +239,7 @@ def _converted(alias: Identifier, selected: Selected) -> Composable:
 
     As text a decimal is spelled like the other numbers: 1, not 1.00.
     """
-    name = qualified(alias, selected.column.name)
+    name = qualified(_PROTECTED if selected.is_joined else alias, selected.column.name)
     family = selected.column.family
     if family is ValueFamily.TIMESTAMP:
         return name
