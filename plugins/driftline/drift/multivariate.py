@@ -52,7 +52,8 @@ def check_multivariate(
     -------
     DriftVerdict
         One result each of ``domain_classifier``, ``pca_reconstruction``, ``correlation_change`` and, with a score,
-        ``score_drift``, about the subject ``multivariate``; the notes say what the evidence is, and which columns were left out and why.
+        ``score_drift``, about the subject ``multivariate``; the notes say what the evidence is, and which columns were
+        left out and why.
 
     Raises
     ------

@@ -163,8 +163,8 @@ def learn_multivariate(
 
     Notes
     -----
-    Learned are the sizes that the blocks have, thinned to the nearest of `SIZES`, and the smallest of them, for versions
-    that have little of the traffic. Costs about 0.2 s per block and size with 30 features (docs/evidence/joint_drift.md).
+    Learned are the sizes that the blocks have, thinned to the nearest of `SIZES`, and the smallest of them, for
+    versions that have little of the traffic. What it costs is in docs/evidence/joint_drift.md.
     """
     labels, rows_of = _numbered(blocks)
     names = tuple(features) if features is not None else _features_of(reference, score)
@@ -190,11 +190,16 @@ def reference_rows(size: int) -> int:
     return min(5 * size, REFERENCE_ROWS)
 
 
+def chosen_blocks(count: int) -> NDArray[np.intp]:
+    """Which of ``count`` blocks (from 0) are learned on: all, or `MAXIMUM_BLOCKS` spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, MAXIMUM_BLOCKS)).round().astype(np.intp))
+
+
 def _numbered(blocks: Sequence[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Per row the number of its block, -1 in those that are not learned on; and the rows of each block."""
     numbers = np.unique(np.asarray([str(block) for block in blocks]), return_inverse=True)[1]
     count = int(numbers.max()) + 1 if numbers.size else 0
-    chosen = np.unique(np.linspace(0, count - 1, min(count, MAXIMUM_BLOCKS)).round().astype(np.intp))
+    chosen = chosen_blocks(count)
     position = np.full(count, -1, dtype=np.intp)
     position[chosen] = np.arange(chosen.size)
     return position[numbers], np.bincount(numbers, minlength=count)[chosen]
