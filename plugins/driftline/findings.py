@@ -115,7 +115,7 @@ class Finding:
         return bool(self.details.get("is_information", False))
 
 
-RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows"})
+RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows", "multivariate"})
 """Subjects that are not features: a feature may not have one of these names."""
 
 

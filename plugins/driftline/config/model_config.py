@@ -186,6 +186,16 @@ class BaselinePeriod(StrictModel):
         return self
 
 
+class MultivariateCheck(StrictModel):
+    """Have the features moved together, where each alone has not? On a sample of the rows."""
+
+    enabled: bool = True
+    """It has a quarter of the drift check's budget on the whole; off, the features one by one have all of it. A change
+    takes effect when the baseline is built anew."""
+    maximum_features: Annotated[int, Field(ge=2, le=500)] = 100
+    """Of more features the most important are compared; the cost grows with their square."""
+
+
 class DriftCheck(StrictModel):
     """Has what goes in moved, beyond chance and by enough to matter?"""
 
@@ -207,6 +217,7 @@ class DriftCheck(StrictModel):
     """A rise or fall of the null share by less (in shares, 0.02 = 2 points) is not drift."""
     new_level_share: Share = 0.01
     """Never-seen levels together holding less than this share of the rows are not drift."""
+    multivariate: MultivariateCheck = MultivariateCheck()
 
 
 class MetricName(StrEnum):

@@ -13,7 +13,7 @@ from driftline.drift.cell_tests import (
 from driftline.drift.detector import DriftDetector
 from driftline.drift.multivariate import check_multivariate
 from driftline.drift.multivariate_calibration import MultivariateCalibration, learn_multivariate
-from driftline.drift.multivariate_tests import DomainClassifierTest, ReconstructionTest, ScoreTest
+from driftline.drift.multivariate_tests import CorrelationTest, DomainClassifierTest, ReconstructionTest, ScoreTest
 from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, WassersteinDistance
 from driftline.drift.report import ReportFormat
 from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
@@ -25,6 +25,7 @@ from driftline.drift.verdict import DriftVerdict
 __all__ = [
     "Calibration",
     "ChiSquareTest",
+    "CorrelationTest",
     "CramerVonMises",
     "DomainClassifierTest",
     "DriftDetector",

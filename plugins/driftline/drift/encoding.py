@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +23,19 @@ LEAST_SHARE = 0.01
 """Rarer levels share a column: standardized, a handful of rows would outweigh all others."""
 LEAST_MISSING = 5
 """Rows on either side of "is missing" from which it is a column of its own."""
+NULL = -1
+"""Code of the rows of a `LevelColumn` that have no level."""
+
+
+@dataclass(frozen=True, eq=False)
+class LevelColumn:
+    """A categorical column: per row the position of its level among the names, `NULL` where it has none."""
+
+    codes: NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def take(self, rows: NDArray[Any]) -> LevelColumn:
+        return LevelColumn(self.codes[rows], self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +49,12 @@ class Table:
     numbers:
         Per numeric feature its values, NaN for all that is not finite.
     levels:
-        Per categorical feature the name of each row's level (object array, ``None`` for null).
+        Per categorical feature the level of each row; both tables of a pair have the same names.
     """
 
     rows: int
     numbers: Mapping[str, Floats]
-    levels: Mapping[str, NDArray[np.object_]]
+    levels: Mapping[str, LevelColumn]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -51,7 +63,7 @@ class Table:
     def take(self, rows: NDArray[Any]) -> Table:
         """The given rows (positions or a mask)."""
         numbers = {name: values[rows] for name, values in self.numbers.items()}
-        levels = {name: values[rows] for name, values in self.levels.items()}
+        levels = {name: column.take(rows) for name, column in self.levels.items()}
         return Table(int(np.arange(self.rows)[rows].size), numbers, levels)
 
     def thinned(self, rows: int, seed: int) -> Table:
@@ -59,6 +71,9 @@ class Table:
         if rows >= self.rows:
             return self
         return self.take(np.sort(np.random.default_rng(seed).choice(self.rows, rows, replace=False)))
+
+
+_Column = Floats | LevelColumn
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +116,7 @@ class Encoding:
 
     owners: tuple[str, ...]
     _numeric: Mapping[str, _NumericColumn]
-    _indicators: Mapping[str, tuple[str | None, ...]]
+    _indicators: Mapping[str, tuple[int, ...]]
     _means: Floats
     _deviations: Floats
 
@@ -129,7 +144,7 @@ def read_tables(reference: Frame, current: Frame, features: Sequence[str] | None
     """
     names = list(features) if features is not None else list(dict.fromkeys([*_names(reference), *_names(current)]))
     sizes = _rows(reference), _rows(current)
-    readable: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    readable: dict[str, tuple[_Column, _Column]] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(names):
         try:
@@ -139,78 +154,93 @@ def read_tables(reference: Frame, current: Frame, features: Sequence[str] | None
     return TablePair(_table(readable, 0, sizes[0]), _table(readable, 1, sizes[1]), left_out)
 
 
-def _read(reference: Frame, current: Frame, name: str, sizes: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _read(reference: Frame, current: Frame, name: str, sizes: tuple[int, int]) -> tuple[_Column, _Column]:
     for frame, side in ((reference, "reference"), (current, "current data")):
         if name not in _names(frame):
             raise InputError(f"The {side} has no column {name!r}.")
-    reader = _numbers if is_numeric(reference[name]) else _levels
-    before, now = reader(reference[name]), reader(current[name])
-    if (before.size, now.size) != sizes:
-        raise InputError(f"The column {name!r} has {before.size} and {now.size} rows, the tables {sizes}.")
+    read = _numbers if is_numeric(reference[name]) else _levels
+    return read(reference[name], current[name], name, sizes)
+
+
+def _numbers(reference: Any, current: Any, name: str, sizes: tuple[int, int]) -> tuple[Floats, Floats]:
+    before, now = _finite(reference), _finite(current)
+    _require_rows(name, (before.size, now.size), sizes)
     pooled = np.concatenate([before, now])
-    is_present = ~np.isnan(pooled) if pooled.dtype.kind == "f" else np.array([each is not None for each in pooled])
-    present = pooled[is_present]
-    if present.size == 0:
-        raise InputError(f"The column {name!r} has no usable value on either side.")
-    if present.size == pooled.size and (present == present[0]).all():
-        raise InputError(f"The column {name!r} is constant: it is {present[0]} everywhere.")
+    _require_change(name, pooled[~np.isnan(pooled)], pooled.size, str)
     return before, now
 
 
-def _numbers(data: Any) -> Floats:
+def _finite(data: Any) -> Floats:
     values = as_numbers(data).values
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _levels(data: Any) -> NDArray[np.object_]:
-    return np.array(level_names(data), dtype=object)
+def _levels(reference: Any, current: Any, name: str, sizes: tuple[int, int]) -> tuple[LevelColumn, LevelColumn]:
+    before, now = level_names(reference), level_names(current)
+    _require_rows(name, (len(before), len(now)), sizes)
+    names = tuple(dict.fromkeys(level for level in (*before, *now) if level is not None))
+    positions: dict[str | None, int] = {level: position for position, level in enumerate(names)} | {None: -1}
+    codes = np.array([positions[level] for level in (*before, *now)], dtype=np.int32)
+    _require_change(name, codes[codes >= 0], codes.size, lambda code: names[code])
+    return LevelColumn(codes[: len(before)], names), LevelColumn(codes[len(before) :], names)
 
 
-def _table(readable: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], side: int, rows: int) -> Table:
+def _require_rows(name: str, found: tuple[int, int], sizes: tuple[int, int]) -> None:
+    if found != sizes:
+        raise InputError(f"The column {name!r} has {found[0]} and {found[1]} rows, the tables {sizes}.")
+
+
+def _require_change(name: str, present: NDArray[Any], rows: int, named: Callable[[Any], str]) -> None:
+    if present.size == 0:
+        raise InputError(f"The column {name!r} has no usable value on either side.")
+    if present.size == rows and (present == present[0]).all():
+        raise InputError(f"The column {name!r} is constant: it is {named(present[0])} everywhere.")
+
+
+def _table(readable: Mapping[str, tuple[_Column, _Column]], side: int, rows: int) -> Table:
     columns = {name: pair[side] for name, pair in readable.items()}
     return Table(
         rows,
-        {name: values for name, values in columns.items() if values.dtype.kind == "f"},
-        {name: values for name, values in columns.items() if values.dtype.kind != "f"},
+        {name: column for name, column in columns.items() if not isinstance(column, LevelColumn)},
+        {name: column for name, column in columns.items() if isinstance(column, LevelColumn)},
     )
 
 
-def _plan(tables: Sequence[Table]) -> tuple[dict[str, _NumericColumn], dict[str, tuple[str | None, ...]]]:
+def _plan(tables: Sequence[Table]) -> tuple[dict[str, _NumericColumn], dict[str, tuple[int, ...]]]:
     numeric: dict[str, _NumericColumn] = {}
-    indicators: dict[str, tuple[str | None, ...]] = {}
+    indicators: dict[str, tuple[int, ...]] = {}
     for name in tables[0].numbers:
         values = np.concatenate([table.numbers[name] for table in tables])
         known = np.sort(values[~np.isnan(values)])
         if known.size and known[0] < known[-1]:
             numeric[name] = _NumericColumn(known)
         if min(known.size, values.size - known.size) >= LEAST_MISSING:
-            indicators[name] = (None,)
-    for name in tables[0].levels:
-        levels = _own_levels(np.concatenate([table.levels[name] for table in tables]))
+            indicators[name] = (NULL,)
+    for name, column in tables[0].levels.items():
+        levels = _own_levels(np.concatenate([table.levels[name].codes for table in tables]), column.names)
         if levels:
             indicators[name] = levels
     return numeric, indicators
 
 
-def _own_levels(values: NDArray[np.object_]) -> tuple[str | None, ...]:
+def _own_levels(codes: NDArray[np.int32], names: tuple[str, ...]) -> tuple[int, ...]:
     """The levels that get an indicator: of two that make up everything one is enough."""
-    counts = Counter(values.tolist())
-    ordered = sorted(counts, key=lambda level: (-counts[level], level is None, str(level)))
-    common = [level for level in ordered if counts[level] >= max(LEAST_SHARE * values.size, LEAST_MISSING)]
+    counted = np.bincount(codes + 1, minlength=len(names) + 1)
+    counts = {position - 1: int(count) for position, count in enumerate(counted) if count}
+    ordered = sorted(counts, key=lambda code: (-counts[code], code == NULL, names[code]))
+    common = [code for code in ordered if counts[code] >= max(LEAST_SHARE * codes.size, LEAST_MISSING)]
     if len(common) == len(ordered) and len(ordered) <= 2:
         return tuple(common[1:])
     return tuple(common[:MAXIMUM_LEVELS])
 
 
-def _raw(
-    table: Table, numeric: Mapping[str, _NumericColumn], indicators: Mapping[str, tuple[str | None, ...]]
-) -> Floats:
+def _raw(table: Table, numeric: Mapping[str, _NumericColumn], indicators: Mapping[str, tuple[int, ...]]) -> Floats:
     columns = [column.encode(table.numbers[name]) for name, column in numeric.items()]
     for name, levels in indicators.items():
         if name in table.numbers:
             columns.append(np.isnan(table.numbers[name]).astype(np.float64))
         else:
-            columns += [(table.levels[name] == level).astype(np.float64) for level in levels]
+            columns += [(table.levels[name].codes == level).astype(np.float64) for level in levels]
     return np.column_stack(columns) if columns else np.zeros((table.rows, 0))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from driftline.drift.encoding import Frame, TablePair, read_tables
 from driftline.drift.multivariate_calibration import EXPLAINED_VARIANCE, MultivariateCalibration
-from driftline.drift.multivariate_tests import DomainClassifierTest, ReconstructionTest, ScoreTest
+from driftline.drift.multivariate_tests import CorrelationTest, DomainClassifierTest, ReconstructionTest, ScoreTest
 from driftline.drift.result import DriftResult
 from driftline.drift.verdict import DriftVerdict
 from driftline.errors import InputError
@@ -24,6 +24,7 @@ def check_multivariate(
     false_alarm_rate: float = 0.0025,
     minimum_rows: int = 200,
     explained_variance: float = EXPLAINED_VARIANCE,
+    only_calibrated: bool = False,
 ) -> DriftVerdict:
     """Compares the rows of two samples as wholes; neither is modified.
 
@@ -44,12 +45,15 @@ def check_multivariate(
         With fewer rows on either side nothing is judged.
     explained_variance
         Share of the variance for the principal components; a calibration's own comes first.
+    only_calibrated
+        Whether what the calibration knows nothing of is ``not_evaluated``, and not held against independent rows.
 
     Returns
     -------
     DriftVerdict
-        One result each of ``domain_classifier``, ``pca_reconstruction`` and, with a score, ``score_drift``, about the
-        subject ``multivariate``; the notes say what the evidence is, and which columns were left out and why.
+        One result each of ``domain_classifier``, ``pca_reconstruction``, ``correlation_change`` and, with a score,
+        ``score_drift``, about the subject ``multivariate``; the notes say what the evidence is, and which columns were
+        left out and why.
 
     Raises
     ------
@@ -61,14 +65,16 @@ def check_multivariate(
     score = score if score is not None or calibration is None else calibration.score
     pair = _pair(calibration, reference, current, features, score)
     settings: dict[str, Any] = {
-        "significance": false_alarm_rate / (2 if score is None else 3),
+        "significance": false_alarm_rate / (3 if score is None else 4),
         "minimum_rows": minimum_rows,
         "calibration": calibration,
+        "only_calibrated": only_calibrated,
     }
     share = calibration.explained_variance if calibration is not None else explained_variance
     results = [
         _with_left_out(DomainClassifierTest(**settings).judge(pair), pair),
         _with_left_out(ReconstructionTest(explained_variance=share, **settings).judge(pair), pair),
+        _with_left_out(CorrelationTest(**settings).judge(pair), pair),
     ]
     if score is not None:
         results.append(ScoreTest(**settings).judge(read_tables(reference, current, [score])))
@@ -107,7 +113,7 @@ def _notes(
             f"Evidence of {', '.join(analytic)} is for independent rows, {why}: data that goes with the hour or the "
             "day of the week can alarm without drift.",
         )
-    elif calibration is not None:
+    elif calibration is not None and calibration.nulls:
         notes.insert(0, f"Multivariate evidence is calibrated on {calibration.blocks} windows of the baseline.")
     return tuple(notes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -17,18 +17,23 @@ from scipy import special, stats
 from driftline.drift.distances import kolmogorov_smirnov
 from driftline.drift.domain_classifier import area_between
 from driftline.drift.encoding import Frame, Table, read_tables
+from driftline.drift.multivariate_correlation import largest_change
 from driftline.drift.pairs import NotEvaluable, numeric_pair
 from driftline.drift.reconstruction import reconstruction_of
 from driftline.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 """Of the JSON; a calibration of another format has to be learned again."""
 
-SIZES = (200, 500, 1_000, 2_500)
-"""Rows of a window at which the nulls are learned; a window is thinned to the nearest below."""
-MAXIMUM_ROWS = SIZES[-1]
-"""Rows of either side that are looked at."""
+SIZES = (200, 500, 1_000)
+"""Rows of a window at which the nulls are learned; a window is thinned to the nearest below. More rows would sharpen
+what chance does, at a cost that grows with them, and nothing of what the days do."""
+REFERENCE_ROWS = 2_000
+MAXIMUM_ROWS = 2_500
+"""Rows of either side that are looked at without a calibration."""
 LEAST_BLOCKS = 10
+MAXIMUM_BLOCKS = 40
+"""Of a longer baseline so many windows are learned on, spread evenly over it."""
 EXPLAINED_VARIANCE = 0.65
 """NannyML's default share of the variance for the components."""
 SEED = 20_260_104
@@ -39,6 +44,7 @@ DISTANCE_OFFSET = 0.5
 class MultivariateTest(StrEnum):
     DOMAIN_CLASSIFIER = "domain_classifier"
     PCA_RECONSTRUCTION = "pca_reconstruction"
+    CORRELATION_CHANGE = "correlation_change"
     SCORE_DRIFT = "score_drift"
 
 
@@ -81,7 +87,9 @@ class MultivariateCalibration:
     features, score:
         What was learned on.
     blocks:
-        Windows of the baseline.
+        Windows of the baseline that were learned on.
+    rows:
+        Sampled rows that these had in the median.
     nulls:
         By rows per window, then by test; empty where `reason` says why nothing could be learned.
     """
@@ -89,6 +97,7 @@ class MultivariateCalibration:
     features: tuple[str, ...]
     score: str | None
     blocks: int
+    rows: int = 0
     explained_variance: float = EXPLAINED_VARIANCE
     nulls: Mapping[int, Mapping[str, WindowNull]] = field(default_factory=dict)
     reason: str = ""
@@ -154,32 +163,60 @@ def learn_multivariate(
 
     Notes
     -----
-    Costs one cross-validation per block and size: about 40 s on one core for 30 blocks of 2,500 rows and 30 features.
+    Learned are the sizes that the blocks have, thinned to the nearest of `SIZES`, and the smallest of them, for
+    versions that have little of the traffic. What it costs is in docs/evidence/joint_drift.md.
     """
-    labels = np.unique(np.asarray([str(block) for block in blocks]), return_inverse=True)[1]
+    labels, rows_of = _numbered(blocks)
     names = tuple(features) if features is not None else _features_of(reference, score)
     table = read_tables(reference, reference, names).reference
     scores = read_tables(reference, reference, [score]).reference if score is not None else None
     if labels.size != table.rows:
         raise InputError(f"The reference has {table.rows} rows and {labels.size} blocks; give one block for each row.")
-    rows_of = np.bincount(labels) if labels.size else np.zeros(0, dtype=np.int64)
-    sizes = [size for size in SIZES if np.count_nonzero(rows_of >= size) >= LEAST_BLOCKS]
-    calibration = MultivariateCalibration(names, score, int(rows_of.size), explained_variance)
+    learned = MultivariateCalibration(
+        names, score, int(rows_of.size), round(float(np.median(rows_of))) if rows_of.size else 0, explained_variance
+    )
+    sizes = _sizes_reached(rows_of)
     if not sizes:
         reason = (
             f"{np.count_nonzero(rows_of >= SIZES[0])} of {rows_of.size} windows of the baseline have {SIZES[0]} "
             f"sampled rows; at least {LEAST_BLOCKS} are needed to learn how windows differ"
         )
-        return MultivariateCalibration(names, score, int(rows_of.size), explained_variance, reason=reason)
-    nulls = {size: _learned(calibration, table, scores, labels, size) for size in sizes}
-    return MultivariateCalibration(names, score, int(rows_of.size), explained_variance, nulls)
+        return replace(learned, reason=reason)
+    return replace(learned, nulls={size: _learned(learned, table, scores, labels, size) for size in sizes})
+
+
+def reference_rows(size: int) -> int:
+    """Rows of the reference that a window thinned to ``size`` is held against: more would hardly lower its noise."""
+    return min(5 * size, REFERENCE_ROWS)
+
+
+def chosen_blocks(count: int) -> NDArray[np.intp]:
+    """Which of ``count`` blocks (from 0) are learned on: all, or `MAXIMUM_BLOCKS` spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, MAXIMUM_BLOCKS)).round().astype(np.intp))
+
+
+def _numbered(blocks: Sequence[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Per row the number of its block, -1 in those that are not learned on; and the rows of each block."""
+    numbers = np.unique(np.asarray([str(block) for block in blocks]), return_inverse=True)[1]
+    count = int(numbers.max()) + 1 if numbers.size else 0
+    chosen = chosen_blocks(count)
+    position = np.full(count, -1, dtype=np.intp)
+    position[chosen] = np.arange(chosen.size)
+    return position[numbers], np.bincount(numbers, minlength=count)[chosen]
+
+
+def _sizes_reached(rows_of: NDArray[np.intp]) -> list[int]:
+    usable = [size for size in SIZES if np.count_nonzero(rows_of >= size) >= LEAST_BLOCKS]
+    reached = {max((size for size in usable if size <= rows), default=0) for rows in rows_of.tolist()}
+    return [size for size in usable if size in reached or size == SIZES[0]]
 
 
 def in_normal_unit(test: str, statistic: float) -> float:
     """The statistic where its spread over clean windows is about normal, and no limit lies beyond its range.
 
     An AUC as ``ln(d + 0.5)`` with ``d = sqrt(2) z(AUC)``, the distance in standard deviations of two normal samples
-    with that AUC; a Kolmogorov-Smirnov distance as its logit; the log ratio of the reconstruction errors as it is.
+    with that AUC; a Kolmogorov-Smirnov distance as its logit; the largest change of a correlation as its logarithm; the
+    log ratio of the reconstruction errors as it is.
     Chosen by simulation: with 30 windows that differ normally in 1, 3 or 30 features, or not at all, the predictive
     tail at 1/300 was 0.000 to 0.003, where that of the plain statistic reaches 0.016.
     """
@@ -188,14 +225,16 @@ def in_normal_unit(test: str, statistic: float) -> float:
         return math.log(max(math.sqrt(2) * float(special.ndtri(area)) + DISTANCE_OFFSET, 0.05))
     if test == MultivariateTest.SCORE_DRIFT:
         return float(special.logit(min(max(statistic, 1e-6), 1 - 1e-6)))
-    return statistic
+    return math.log(max(statistic, 1e-6)) if test == MultivariateTest.CORRELATION_CHANGE else statistic
 
 
 def from_normal_unit(test: str, value: float) -> float:
     """The statistic at a value of its normal unit."""
     if test == MultivariateTest.DOMAIN_CLASSIFIER:
         return float(special.ndtr((math.exp(value) - DISTANCE_OFFSET) / math.sqrt(2)))
-    return float(special.expit(value)) if test == MultivariateTest.SCORE_DRIFT else value
+    if test == MultivariateTest.SCORE_DRIFT:
+        return float(special.expit(value))
+    return math.exp(value) if test == MultivariateTest.CORRELATION_CHANGE else value
 
 
 def score_distance(reference: Table, current: Table, score: str) -> float:
@@ -218,6 +257,7 @@ def _learned(
         measures += [
             (MultivariateTest.DOMAIN_CLASSIFIER, table, area_between),
             (MultivariateTest.PCA_RECONSTRUCTION, table, partial(_log_ratio, calibration.explained_variance)),
+            (MultivariateTest.CORRELATION_CHANGE, table, largest_change),
         ]
     if scores is not None and calibration.score is not None and calibration.score in scores.numbers:
         measures.append((MultivariateTest.SCORE_DRIFT, scores, partial(score_distance, score=calibration.score)))
@@ -238,7 +278,7 @@ def _over_windows(
 ) -> list[float]:
     """The statistic of each block of enough rows against the others; a block where it is undefined teaches nothing."""
     values = []
-    for block in np.flatnonzero(np.bincount(labels) >= size).tolist():
+    for block in np.flatnonzero(np.bincount(labels[labels >= 0]) >= size).tolist():
         try:
             values.append(in_normal_unit(test, measure(*_split(table, labels, block, size))))
         except NotEvaluable:
@@ -252,8 +292,10 @@ def _log_ratio(explained_variance: float, reference: Table, current: Table) -> f
 
 def _split(table: Table, labels: NDArray[np.intp], block: int, size: int) -> tuple[Table, Table]:
     """The other blocks as the reference, and the block thinned to the size."""
-    seed = SEED + block
-    return table.take(labels != block).thinned(MAXIMUM_ROWS, seed), table.take(labels == block).thinned(size, seed)
+    rng = np.random.default_rng(SEED + block)
+    others, own = np.flatnonzero(labels != block), np.flatnonzero(labels == block)
+    drawn = rng.choice(others, min(reference_rows(size), others.size), replace=False)
+    return table.take(np.sort(drawn)), table.take(np.sort(rng.choice(own, size, replace=False)))
 
 
 def _plain(nulls: Mapping[str, WindowNull]) -> dict[str, dict[str, float]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
+import numpy as np
 from scipy import special, stats
 
 from driftline.drift.domain_classifier import Separation, separation_of
@@ -19,8 +20,12 @@ from driftline.drift.multivariate_calibration import (
     MultivariateCalibration,
     MultivariateTest,
     WindowNull,
+    from_normal_unit,
+    in_normal_unit,
+    reference_rows,
     score_distance,
 )
+from driftline.drift.multivariate_correlation import CorrelationChange, correlation_change
 from driftline.drift.multivariate_judgement import SUBJECT, Observation, judged, listed
 from driftline.drift.pairs import NotEvaluable
 from driftline.drift.reconstruction import reconstruction_of
@@ -45,6 +50,8 @@ class MultivariateDriftTest(ABC):
         With fewer rows on either side the result is ``not_evaluated``.
     calibration:
         What the baseline's own windows do; without it all rows are taken to be independent.
+    only_calibrated:
+        Whether what the calibration knows nothing of is ``not_evaluated``, and not taken to be independent.
     """
 
     name: ClassVar[MultivariateTest]
@@ -53,6 +60,7 @@ class MultivariateDriftTest(ABC):
     significance: float = 0.01
     minimum_rows: int = 200
     calibration: MultivariateCalibration | None = None
+    only_calibrated: bool = False
 
     def detect_drift(
         self, reference_df: Frame, current_df: Frame, features: list[str] | tuple[str, ...] | None = None
@@ -78,6 +86,7 @@ class MultivariateDriftTest(ABC):
             if not pair.reference.features:
                 reasons = " ".join(pair.left_out.values())
                 raise NotEvaluable(f"No column can be compared. {reasons}".strip())
+            self._require_calibration(sizes[1])
             observation = self.observe(*self._thinned(pair))
         except (InputError, ArithmeticError, ValueError) as error:
             return not_evaluated(self.name.value, SUBJECT, str(error), sizes)
@@ -90,7 +99,14 @@ class MultivariateDriftTest(ABC):
     def _thinned(self, pair: TablePair) -> tuple[Table, Table]:
         """The reference as the calibration saw it, the window at a size that it knows."""
         learned = self.calibration.size_for(pair.current.rows) if self.calibration else None
-        return pair.reference.thinned(MAXIMUM_ROWS, SEED), pair.current.thinned(learned or MAXIMUM_ROWS, SEED)
+        before, now = (MAXIMUM_ROWS, MAXIMUM_ROWS) if learned is None else (reference_rows(learned), learned)
+        return pair.reference.thinned(before, SEED), pair.current.thinned(now, SEED)
+
+    def _require_calibration(self, rows: int) -> None:
+        if self.only_calibrated and self._window_null(rows) is None:
+            reason = self.calibration.reason if self.calibration else ""
+            missing = reason or f"it is not known what windows of the baseline with {rows} rows do to this statistic"
+            raise NotEvaluable(f"{missing[0].upper()}{missing[1:]}.")
 
     def _evidence(self, critical: float, p_value: float) -> Evidence:
         is_evident = p_value <= self.significance
@@ -196,6 +212,46 @@ class ReconstructionTest(MultivariateDriftTest):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrelationTest(MultivariateDriftTest):
+    """The largest change of the correlation of two features, of all pairs.
+
+    Statistic and effect: Cohen's q, the difference of the Fisher z of the two correlations (0.1 small, 0.3 medium, 0.5
+    large; 0.6 that becomes -0.6 is 1.39). It finds two features whose dependence changes, however many others stay
+    as they are and however much the level of all of them moves with the day: there the domain classifier has to see it
+    in every other difference, and a reconstruction error in the mean over all features. Correlations are of ranks, of
+    indicators where features are categorical. Not for dependence that no rank correlation shows. p-value: permutation
+    of the sides (see `driftline.drift.multivariate_correlation.correlation_change`).
+    """
+
+    name: ClassVar[MultivariateTest] = MultivariateTest.CORRELATION_CHANGE
+    floor: float = 0.1
+
+    def observe(self, reference: Table, current: Table) -> Observation:
+        found = correlation_change(reference, current)
+        leading, sizes = found.pairs[0], (reference.rows, current.rows)
+        return Observation(
+            test=self.name.value,
+            value=found.largest,
+            analytic=self._by_chance(found),
+            deviation=math.sqrt(1 / sizes[0] + 1 / sizes[1]),
+            sizes=sizes,
+            summary=(
+                f"The correlation of {listed(leading.features)} went from {leading.before:+.2f} to {leading.now:+.2f} "
+                f"(Cohen's q {found.largest:.2f})"
+            ),
+            carriers=_carrying_pairs(found),
+            remark=f"It changed most of {found.compared:,} pairs.",
+            details={"compared": found.compared, "pairs": [asdict(pair) for pair in found.pairs]},
+        )
+
+    def _by_chance(self, found: CorrelationChange) -> Evidence:
+        values = [in_normal_unit(self.name, value) for value in found.chance]
+        null = WindowNull(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
+        critical = from_normal_unit(self.name, null.quantile(self.significance))
+        return self._evidence(critical, null.upper_tail(in_normal_unit(self.name, found.largest)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreTest(MultivariateDriftTest):
     """The Kolmogorov-Smirnov test on the model's own score.
 
@@ -230,6 +286,12 @@ def _carriers(separation: Separation) -> tuple[str, ...]:
     """The features without which the AUC falls by at least a tenth of what it has above chance."""
     least = max((separation.auc - 0.5) / 10, 1e-6)
     return tuple(name for name, loss in separation.importances[:NAMED_FEATURES] if loss >= least)
+
+
+def _carrying_pairs(found: CorrelationChange) -> tuple[str, ...]:
+    """The features of the pairs that changed at least half as much as the leading one."""
+    pairs = [pair.features for pair in found.pairs if pair.change >= found.largest / 2]
+    return tuple(dict.fromkeys(name for pair in pairs for name in pair))
 
 
 def _require_rows(sizes: tuple[int, int], minimum_rows: int) -> None:

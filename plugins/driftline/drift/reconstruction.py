@@ -64,39 +64,38 @@ def reconstruction_of(reference: Table, current: Table, explained_variance: floa
     Notes
     -----
     Components fitted on the rows whose error is taken describe them too well. So the reference is cut in five parts;
-    encoding and components (`sklearn.decomposition.PCA`) are fitted on four of them, and the fifth part's errors are
-    compared with those of the current rows, which are averaged over the five fits. The mean of the Euclidean distances
+    components (`sklearn.decomposition.PCA`) are fitted on four of them, and the fifth part's errors are compared with
+    those of the current rows, which are averaged over the five fits. The mean of the Euclidean distances
     is NannyML's statistic [1]_; unlike there columns are normal scores, so that no outlier carries the mean.
 
     References
     ----------
     .. [1] NannyML, "Data Reconstruction with PCA", https://nannyml.readthedocs.io (how it works, multivariate drift).
     """
-    components, columns = _components(reference, explained_variance)
+    encoding = Encoding.fitted(reference)
+    own, rows = encoding.encode(reference), encoding.encode(current)
+    components = _components(own, explained_variance)
     folds = np.random.default_rng(SEED).permutation(np.arange(reference.rows) % FOLDS)
     own_errors = np.zeros(reference.rows)
     errors = np.zeros(current.rows)
-    changes: dict[str, float] = {}
+    differences = np.zeros(own.shape[1])
     for fold in range(FOLDS):
-        encoding = Encoding.fitted(reference.take(folds != fold))
-        loadings = _loadings(encoding.encode(reference.take(folds != fold)), components)
-        before = _residuals(encoding.encode(reference.take(folds == fold)), loadings)
-        now = _residuals(encoding.encode(current), loadings)
+        loadings = _loadings(own[folds != fold], components)
+        before, now = _residuals(own[folds == fold], loadings), _residuals(rows, loadings)
         own_errors[folds == fold] = np.linalg.norm(before, axis=1)
         errors += np.linalg.norm(now, axis=1) / FOLDS
-        _add_changes(changes, encoding.owners, np.square(now).mean(axis=0) - np.square(before).mean(axis=0))
-    return _compared(own_errors, errors, components, columns, changes)
+        differences += (np.square(now).mean(axis=0) - np.square(before).mean(axis=0)) / FOLDS
+    return _compared(own_errors, errors, components, own.shape[1], _by_owner(encoding.owners, differences))
 
 
-def _components(reference: Table, explained_variance: float) -> tuple[int, int]:
+def _components(matrix: Floats, explained_variance: float) -> int:
     from sklearn.decomposition import PCA
 
-    matrix = Encoding.fitted(reference).encode(reference)
     varying = int(np.count_nonzero(matrix.std(axis=0)))
     if varying < 2:
         raise NotEvaluable(f"{varying} column varies in the reference; components need at least 2.")
     wanted = PCA(n_components=explained_variance, svd_solver="covariance_eigh").fit(matrix).n_components_
-    return min(int(wanted), varying - 1), matrix.shape[1]
+    return min(int(wanted), varying - 1)
 
 
 def _loadings(matrix: Floats, components: int) -> Floats:
@@ -113,9 +112,11 @@ def _residuals(matrix: Floats, loadings: Floats) -> Floats:
     return residuals
 
 
-def _add_changes(changes: dict[str, float], owners: tuple[str, ...], differences: Floats) -> None:
+def _by_owner(owners: tuple[str, ...], differences: Floats) -> dict[str, float]:
+    changes: dict[str, float] = {}
     for name, difference in zip(owners, differences, strict=True):
-        changes[name] = changes.get(name, 0.0) + float(difference) / FOLDS
+        changes[name] = changes.get(name, 0.0) + float(difference)
+    return changes
 
 
 def _compared(

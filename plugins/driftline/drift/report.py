@@ -13,6 +13,7 @@ from markupsafe import Markup
 from driftline.drift.drawing import drawn
 from driftline.drift.localization import DriftLocalization, FeatureLocalization
 from driftline.drift.movement import Move, missing_move, moves_of
+from driftline.drift.multivariate_judgement import SUBJECT
 from driftline.drift.result import DriftResult, DriftSeverity
 from driftline.drift.verdict import DriftVerdict
 
@@ -48,21 +49,42 @@ class FeatureReport:
 
 
 def render_drift_report(
-    verdict: DriftVerdict, title: str, report_format: ReportFormat, localization: DriftLocalization | None = None
+    verdict: DriftVerdict,
+    title: str,
+    report_format: ReportFormat,
+    localization: DriftLocalization | None = None,
+    joint: DriftVerdict | None = None,
 ) -> str:
     """Renders the verdict; every name and value that came from data is escaped for the format.
 
-    With a localization the drifted features come by harm, and each says where its drift is.
+    With a localization the drifted features come by harm, and each says where its drift is. What is known of all
+    features together (in ``joint``, or about the subject `SUBJECT` in ``verdict``) has a section of its own.
     """
+    alone, together = _parted(verdict, joint)
     template = _templates(report_format).get_template(f"drift_report.{report_format.value}.jinja")
     return template.render(
-        _content(
-            verdict,
-            title,
-            localization or DriftLocalization(),
-            with_pictures=report_format is ReportFormat.HTML,
-        )
+        **_content(alone, title, localization or DriftLocalization(), with_pictures=report_format is ReportFormat.HTML),
+        **_overall(alone, together),
     )
+
+
+def _parted(verdict: DriftVerdict, joint: DriftVerdict | None) -> tuple[DriftVerdict, DriftVerdict]:
+    """The features one by one, and together."""
+    results = (*verdict.results, *(joint.results if joint else ()))
+    alone = tuple(result for result in results if result.feature_name != SUBJECT)
+    together = tuple(result for result in results if result.feature_name == SUBJECT)
+    return replace(verdict, results=alone), DriftVerdict(together, joint.notes if joint else ())
+
+
+def _overall(alone: DriftVerdict, together: DriftVerdict) -> dict[str, Any]:
+    severity = max(alone.severity, together.severity, key=lambda each: each.rank)
+    is_detected = alone.detected or together.detected
+    return {
+        "joint": together,
+        "severity": severity,
+        "status": f"Drift detected ({severity})" if is_detected else "No drift detected",
+        "action": _ACTIONS[severity],
+    }
 
 
 def _content(
@@ -76,8 +98,6 @@ def _content(
     return {
         "title": title,
         "verdict": verdict,
-        "status": f"Drift detected ({verdict.severity})" if verdict.detected else "No drift detected",
-        "action": _ACTIONS[verdict.severity],
         "features": [
             replace(
                 _feature(verdict, name, leading[name], with_pictures and rank < MAXIMUM_DRAWN_FEATURES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -24,6 +25,7 @@ EFFECT_LADDERS: Mapping[str, tuple[float, float, float, float]] = MappingProxyTy
         "null_share": (0.02, 0.05, 0.1, 0.3),
         "new_level_share": (0.01, 0.05, 0.1, 0.3),
         "domain_classifier": (0.55, 0.6, 0.65, 0.75),
+        "correlation_change": (0.1, 0.3, 0.5, math.inf),
         "pca_reconstruction": (0.02, 0.05, 0.1, 0.3),
         "score_drift": (0.1, 0.125, 0.15, 0.3),
     }
@@ -35,7 +37,8 @@ a normal variable reaches the same step of the PSI (0.1: 0.32 sd, 0.2: 0.45 sd, 
 0.65 is NannyML's alert; two normal samples a distance of d standard deviations apart have the AUC Phi(d / sqrt(2)), so
 that 0.55 / 0.6 / 0.65 / 0.75 are 0.18 / 0.36 / 0.54 / 0.95 sd along the direction that separates best. The
 reconstruction error is a mean over all features, which what moves in two of thirty changes by hundredths: its ladder is
-our own. `score_drift` is Kolmogorov-Smirnov on the model's score, and has its steps.
+our own. The change of a correlation has Cohen's steps for q, small, medium and large; that of one pair of features is
+never critical by itself. `score_drift` is Kolmogorov-Smirnov on the model's score, and has its steps.
 """
 
 P_VALUE_LADDER = (0.05, 0.01, 0.001)

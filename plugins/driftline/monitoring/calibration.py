@@ -17,6 +17,7 @@ from driftline.monitoring.estimation import ESTIMATION, Estimation, learn_estima
 from driftline.monitoring.groups import baseline_groups, readable_attributes, stored_group
 from driftline.monitoring.label_delays import LABEL_DELAYS, learn_delays
 from driftline.monitoring.monitor import Monitor, segment_names
+from driftline.monitoring.multivariate import MULTIVARIATE, is_joint, learn_joint
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
 from driftline.spread import WindowSpread
@@ -43,6 +44,8 @@ def calibrate(
     learned: dict[str, Any] = {check.value: {} for check in (Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)}
     learned[ESTIMATION] = {}
     learned[LABEL_DELAYS] = learn_delays(monitor, baseline.period)
+    if (joint := learn_joint(monitor, connection, baseline)) is not None:
+        learned[MULTIVARIATE] = joint.to_json()
     estimation: Estimation | None = None
     for segment in ("", *segment_names(monitor)):
         hours = hourly_profiles(connection, baseline, baseline.period, segment)
@@ -76,11 +79,26 @@ def _fairness(monitor: Monitor, connection: Connection, baseline: StoredBaseline
 
 
 def drift_budget(monitor: Monitor, segment: str) -> float:
-    """The window's false-alarm budget for drift: half of it for the whole, the other half shared by the segments."""
-    rate, segments = monitor.config.checks.drift.false_alarm_rate, len(segment_names(monitor))
-    if not segments:
-        return rate
-    return rate / 2 if segment == "" else rate / (2 * segments)
+    """The window's false-alarm budget for features one by one.
+
+    Half of the whole budget is for the whole, the other half shared by the segments (without segments, all is for the
+    whole); of the whole's part a quarter is `joint_budget`, where the features are compared together too.
+    """
+    if segment == "":
+        return _whole_budget(monitor) - joint_budget(monitor)
+    return monitor.config.checks.drift.false_alarm_rate / (2 * len(segment_names(monitor)))
+
+
+def joint_budget(monitor: Monitor) -> float:
+    """The part of the whole's budget for the features together; 0 where they are not compared."""
+    from driftline.drift.detector import MULTIVARIATE_SHARE
+
+    return MULTIVARIATE_SHARE * _whole_budget(monitor) if is_joint(monitor) else 0.0
+
+
+def _whole_budget(monitor: Monitor) -> float:
+    rate = monitor.config.checks.drift.false_alarm_rate
+    return rate / 2 if segment_names(monitor) else rate
 
 
 def _drift(monitor: Monitor, baseline: StoredBaseline, hours: Hours, segment: str) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from driftline.drift import Calibration, DriftDetector, DriftThresholds, DriftVe
 from driftline.drift.as_findings import with_location
 from driftline.drift.localization import DriftLocalization
 from driftline.drift.report import render_drift_report
-from driftline.findings import Check, Comparison, Finding, Status
-from driftline.monitoring.calibration import drift_budget
+from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.monitoring.calibration import drift_budget, joint_budget
 from driftline.monitoring.checks import Evidence, Result, nothing_to_check, vanished_features
 from driftline.monitoring.drift_localization import localized
 from driftline.monitoring.monitor import Monitor
+from driftline.monitoring.multivariate import check_joint
 from driftline.monitoring.previous_window import compare_with_previous_window
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
@@ -48,7 +49,10 @@ def check_drift(monitor: Monitor, evidence: Evidence) -> Result:
         of_whole = judged[version].localization.by_feature if version in judged else {}
         findings += with_location(found, {**of_whole, **localization.by_feature})
         if segment == "":
-            judged[version] = _Judged(verdict, localization)
+            joint = check_joint(monitor, evidence, version, verdict.drifted_features, joint_budget(monitor))
+            if joint is not None:
+                findings += findings_of(joint, version=version, segment="", comparison=Comparison.BASELINE)
+            judged[version] = _Judged(verdict, localization, joint)
     findings += compare_with_previous_window(monitor, evidence)
     return Result(findings, _page(monitor, evidence, judged))
 
@@ -59,6 +63,13 @@ class _Judged:
 
     verdict: DriftVerdict
     localization: DriftLocalization
+    joint: DriftVerdict | None
+
+    @property
+    def severity(self) -> Severity:
+        """Of the features one by one and together."""
+        verdicts = (self.verdict, self.joint) if self.joint is not None else (self.verdict,)
+        return max((verdict.severity for verdict in verdicts), key=lambda severity: severity.rank)
 
 
 def _detector(monitor: Monitor, evidence: Evidence, segment: str) -> DriftDetector:
@@ -115,8 +126,7 @@ def _page(monitor: Monitor, evidence: Evidence, judged: Mapping[str, _Judged]) -
     """The report of the version with the worst drift; the others' findings are in the tables."""
     if not judged:
         return ""
-    version = max(judged, key=lambda name: judged[name].verdict.severity.rank)
+    version = max(judged, key=lambda name: judged[name].severity.rank)
     title = f"{monitor.model} {version}, {evidence.record.window}"
-    return render_drift_report(
-        judged[version].verdict, title, ReportFormat.HTML, localization=judged[version].localization
-    )
+    worst = judged[version]
+    return render_drift_report(worst.verdict, title, ReportFormat.HTML, worst.localization, worst.joint)

@@ -89,7 +89,7 @@ def run_check(monitor: Monitor, window: Window, check: Check, now: datetime | No
     StoreError
         When the window has not been extracted, or so long ago that its profiles have been dropped.
     """
-    subjects = OUTPUTS if check in {Check.PERFORMANCE, Check.PREDICTIONS} else None
+    subjects = OUTPUTS if check in {Check.PERFORMANCE, Check.PREDICTIONS, Check.FAIRNESS} else None
     evidence = _load(monitor, window, now or datetime.now(UTC), subjects)
     result = _run(monitor, evidence, check)
     if not result.findings:
