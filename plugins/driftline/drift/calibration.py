@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from driftline.drift.measurement import Evidence
@@ -106,7 +107,7 @@ class Calibration:
         table = feature.tables.get(test) if feature else None
         if table is None:
             return None
-        between = self._between(size)
+        between = _between(self.sizes, size)
         critical = between.of(table.critical_values)
         return Evidence(
             critical_value=critical,
@@ -137,7 +138,7 @@ class Calibration:
             f"Learned from {self.blocks} windows of {self.window_hours} h; {self.false_alarm_rate:.1%} of clean "
             f"windows may alarm. Thresholds at {size:,} rows:"
         ]
-        between = self._between(size)
+        between = _between(self.sizes, size)
         for name, feature in self.features.items():
             season = "goes with the hour of the week" if feature.season.harmonics else "no season"
             limits = ", ".join(
@@ -165,14 +166,6 @@ class Calibration:
         features = {name: _feature_from_json(entry) for name, entry in content.pop("features").items()}
         return cls(**{**content, "sizes": tuple(content["sizes"])}, features=features)
 
-    def _between(self, size: int) -> _Between:
-        right = bisect_left(self.sizes, size)
-        if right in {0, len(self.sizes)}:
-            nearest = min(right, len(self.sizes) - 1)
-            return _Between(nearest, nearest, 0.0)
-        low, high = self.sizes[right - 1], self.sizes[right]
-        return _Between(right - 1, right, math.log(size / low) / math.log(high / low))
-
 
 @dataclass(frozen=True)
 class _Between:
@@ -188,6 +181,16 @@ class _Between:
             return values[self.left]
         low, high = max(values[self.left], TINY), max(values[self.right], TINY)
         return float(low ** (1 - self.weight) * high**self.weight)
+
+
+@lru_cache(maxsize=256)
+def _between(sizes: tuple[int, ...], size: int) -> _Between:
+    right = bisect_left(sizes, size)
+    if right in {0, len(sizes)}:
+        nearest = min(right, len(sizes) - 1)
+        return _Between(nearest, nearest, 0.0)
+    low, high = sizes[right - 1], sizes[right]
+    return _Between(right - 1, right, math.log(size / low) / math.log(high / low))
 
 
 def tail_unit(test: str) -> int:

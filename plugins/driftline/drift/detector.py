@@ -163,10 +163,9 @@ class DriftDetector:
 
     def _judged(self, suite: Suite, name: str, pair: Pair) -> list[DriftResult]:
         deciding = [_guarded(test, name, pair, self.calibration) for test in suite.deciding]
-        supporting = [_supporting(_guarded(test, name, pair, None)) for test in suite.supporting]
-        if not any(result.detected for result in deciding):
-            supporting = [_withdrawn(result) for result in supporting]
-        return [*deciding, *supporting]
+        detected = any(result.detected for result in deciding)
+        supporting = (_guarded(test, name, pair, None) for test in suite.supporting)
+        return [*deciding, *(_supporting(result, detected) for result in supporting)]
 
     def _significance(self, features: int) -> float:
         return self.thresholds.false_alarm_rate / max(features * PROBABILITIES_PER_FEATURE, 1)
@@ -192,15 +191,14 @@ def _guarded(test: DriftTest, name: str, pair: Pair, calibration: Calibration | 
         return not_evaluated(test.name, name, f"{test.name} failed: {error}", (pair.reference_size, pair.current_size))
 
 
-def _supporting(result: DriftResult) -> DriftResult:
-    return replace(result, details={**result.details, "decides": False})
-
-
-def _withdrawn(result: DriftResult) -> DriftResult:
-    if not result.detected:
-        return result
+def _supporting(result: DriftResult, is_supported: bool) -> DriftResult:
+    """Marked as no deciding one; withdrawn where no deciding test has detected anything."""
+    details = {**result.details, "decides": False}
+    if is_supported or not result.detected:
+        return replace(result, details=details)
     return replace(
         result,
+        details=details,
         status=DriftStatus.OK,
         severity=DriftSeverity.NONE,
         recommendation="",

@@ -86,6 +86,14 @@ def pooled_rare_cells(reference: Floats, current: Floats) -> tuple[Floats, Float
     return np.append(reference[~rare], reference[rare].sum()), np.append(current[~rare], current[rare].sum())
 
 
+def normal_scores(cells: Floats) -> Floats:
+    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell)."""
+    total = float(cells.sum())
+    ranks = (np.cumsum(cells) - cells / 2) / total
+    scores: Floats = special.ndtri(np.clip(ranks, 0.5 / total, 1 - 0.5 / total))
+    return scores
+
+
 def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
     """Largest absolute difference of two distribution functions given at the same points."""
     return float(np.abs(reference - current).max())
@@ -107,8 +115,8 @@ def cramer_von_mises(reference: Floats, current: Floats) -> float:
 _TERMS = np.arange(60)
 _SQUARES = (4 * _TERMS + 1) ** 2 / 16
 _WEIGHTS = np.exp(special.gammaln(_TERMS + 0.5) - special.gammaln(_TERMS + 1)) * np.sqrt(4 * _TERMS + 1) / math.pi**1.5
-_LARGEST_ARGUMENT = 300.0
-"""Beyond it a term is below ``exp(-600)``."""
+_LARGEST_ARGUMENT = 25.0
+"""Beyond it a term is below ``exp(-50)``."""
 
 
 def cramer_von_mises_survival(statistic: float) -> float:

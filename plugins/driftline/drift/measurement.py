@@ -69,7 +69,6 @@ def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evi
     """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then."""
     threshold = max(evidence.critical_value, floor if measurement.effect == measurement.statistic else 0.0)
     detected = evidence.is_evident and measurement.statistic >= threshold and measurement.effect >= floor
-    severity = severity_of(test, measurement.effect, evidence.p_value)
     fields: dict[str, Any] = {
         "feature_name": feature_name,
         "test": test,
@@ -90,6 +89,7 @@ def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evi
     summary = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
     if not detected:
         return DriftResult(status=DriftStatus.OK, description=f"No drift: {summary}.", **fields)
+    severity = severity_of(test, measurement.effect, evidence.p_value)
     return DriftResult(
         status=DriftStatus.DETECTED,
         severity=severity,

@@ -17,7 +17,6 @@ from driftline.errors import InputError
 from driftline.profiles import (
     CategoricalBinning,
     CategoricalProfile,
-    NumericBinning,
     NumericProfile,
     Profile,
     pooled_binning,
@@ -71,11 +70,11 @@ class ProfilePair(ABC, Generic[CountedProfile]):
         """Rows per cell of the current side."""
         return self.cells(self.current)
 
-    @property
+    @cached_property
     def reference_size(self) -> int:
         return self.reference.rows
 
-    @property
+    @cached_property
     def current_size(self) -> int:
         return self.current.rows
 
@@ -114,6 +113,11 @@ class NumericPair(ProfilePair[NumericProfile]):
         """The two distribution functions at the binning's edges, and 1 at the end (finite values)."""
         reference, current = np.cumsum(self.expected), np.cumsum(self.observed)
         return reference / reference[-1], current / current[-1]
+
+    @cached_property
+    def normal_scores(self) -> Floats:
+        """Per cell the normal quantile of its middle rank in the reference."""
+        return distances.normal_scores(self.expected)
 
     @property
     def reference_deviation(self) -> float:
@@ -245,11 +249,11 @@ def numeric_pair(
     reference, current = as_numbers(reference_data), as_numbers(current_data)
     if maximum_exact_rows is None or reference.values.size + current.values.size <= maximum_exact_rows:
         binning = pooled_binning([reference.values, current.values])
+        before = NumericProfile.of(reference.values, binning, reference.is_null, reference.invalid)
     else:
-        binning = NumericBinning.from_values(reference.values)
+        before = NumericProfile.of_baseline(reference.values, reference.is_null, reference.invalid)
     return NumericPair(
-        NumericProfile.of(reference.values, binning, reference.is_null, reference.invalid),
-        NumericProfile.of(current.values, binning, current.is_null, current.invalid),
+        before, NumericProfile.of(current.values, before.binning, current.is_null, current.invalid)
     )
 
 

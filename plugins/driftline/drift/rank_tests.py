@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from driftline.drift import distances
@@ -17,8 +18,15 @@ from driftline.drift.measurement import Measurement
 from driftline.drift.pairs import NotEvaluable, NumericPair, Pair, numeric_pair
 from driftline.profiles.binning import Floats
 
+EXACT_SQUARES_ROWS = 20
+"""Up to so many rows on either side the Cramér-von Mises p-value is the exact one (without ties), as in scipy."""
+
 EXACT_ROWS = 500
 """Up to so many rows on either side the Kolmogorov-Smirnov p-value is the exact one."""
+
+TAIL_START, LARGE_SIZE = 2.2, 1_000
+"""Where ``n d²`` and the effective size ``n`` pass these, the Kolmogorov-Smirnov p-value (at most 0.025) comes from the
+limit: `scipy.stats.kstwo` sums up ``n`` terms there, which takes 0.5 s at 77,000 rows."""
 
 OPEN_END_DEVIATIONS = 3.0
 """A binning's open end cells are taken to be at most so many reference standard deviations wide."""
@@ -80,7 +88,10 @@ class KolmogorovSmirnovTest(NumericDriftTest):
     def p_value(self, measurement: Measurement) -> float:
         if max(measurement.reference_size, measurement.current_size) <= EXACT_ROWS:
             return _exact_p_value(self.numeric(measurement.pair))
-        return float(stats.kstwo.sf(measurement.statistic, round(measurement.effective_size)))
+        size = round(measurement.effective_size)
+        if size >= LARGE_SIZE and size * measurement.statistic**2 >= TAIL_START:
+            return _limit_p_value(measurement.statistic, size)
+        return float(stats.kstwo.sf(measurement.statistic, size))
 
     def critical_value(self, measurement: Measurement) -> float:
         return float(special.kolmogi(self.significance)) / math.sqrt(measurement.effective_size)
@@ -106,7 +117,10 @@ class CramerVonMises(NumericDriftTest):
         return self.measured(pair, statistic, max(statistic, 0.0) / measurement.effective_size)
 
     def p_value(self, measurement: Measurement) -> float:
-        """Standardized by the finite-sample mean and variance, as Anderson (1962) and scipy do."""
+        """Exact for few rows, else standardized by the finite-sample mean and variance (Anderson 1962), as in scipy."""
+        if max(measurement.reference_size, measurement.current_size) <= EXACT_SQUARES_ROWS:
+            samples = _ranked_samples(self.numeric(measurement.pair))
+            return float(stats.cramervonmises_2samp(*samples, method="exact").pvalue)
         n, m = measurement.reference_size, measurement.current_size
         total = n + m
         mean = (1 + 1 / total) / 6
@@ -157,15 +171,30 @@ def widths_of(pair: NumericPair) -> Floats:
     widest = OPEN_END_DEVIATIONS * pair.reference_deviation
     low = min(pair.reference.minimum, pair.current.minimum)
     high = max(pair.reference.maximum, pair.current.maximum)
-    widths = np.diff(edges, append=edges[-1])
+    widths = np.append(edges[1:] - edges[:-1], 0.0)
     widths[0] += min(max(float(edges[0]) - low, 0.0), widest) / 2
     widths[-1] += min(max(high - float(edges[-1]), 0.0), widest) / 2
     return widths
 
 
-def _exact_p_value(pair: NumericPair) -> float:
+def _limit_p_value(distance: float, size: int) -> float:
+    """Kolmogorov's limit with Smirnov's correction for ``n``: at 1,000 rows 0.5 % above the finite sample's 0.0006.
+
+    Source: Smirnov (1944), "Approximate laws of distribution of random variables from empirical data", Uspekhi
+    Matematicheskikh Nauk 10.
+    """
+    root = math.sqrt(size)
+    return float(special.kolmogorov(root * distance + 1 / (6 * root)))
+
+
+def _ranked_samples(pair: NumericPair) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Both samples, each value as the number of its cell: all that a rank test needs to know."""
     cells = np.arange(pair.expected.size)
-    samples = np.repeat(cells, pair.reference.counts), np.repeat(cells, pair.current.counts)
+    return np.repeat(cells, pair.reference.counts), np.repeat(cells, pair.current.counts)
+
+
+def _exact_p_value(pair: NumericPair) -> float:
+    samples = _ranked_samples(pair)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # where it cannot be exact scipy takes the limit, and says so
         return float(stats.ks_2samp(*samples, method="exact").pvalue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ class Season:
         total = float(cells.sum())
         if not self.harmonics or total == 0:
             return cells
-        basis = harmonics_of([slices], self.harmonics)[0] - np.array(self.centre)
+        basis = _harmonics_of_one(tuple(slices), self.harmonics) - np.array(self.centre)
         change = basis @ np.array(self.coefficients) * total
         return spread(cells, np.array(self.group_starts), change)
 
@@ -59,7 +60,7 @@ def spread(cells: Floats, group_starts: NDArray[np.intp], change: Floats) -> Flo
     groups = np.add.reduceat(cells, group_starts)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(groups > 0, np.maximum(1 + change / groups, 0.05), 1.0)
-    adjusted = cells * np.repeat(ratio, np.diff(group_starts, append=cells.size))
+    adjusted = cells * np.repeat(ratio, np.append(group_starts[1:], cells.size) - group_starts)
     scaled: Floats = adjusted * (cells.sum() / adjusted.sum())
     return scaled
 
@@ -72,6 +73,14 @@ def harmonics_of(windows: Sequence[Sequence[datetime]], harmonics: Sequence[int]
         angles = np.outer(since * (2 * np.pi / WEEK_HOURS), np.array(harmonics, dtype=np.float64))
         rows.append(np.concatenate([np.cos(angles).mean(axis=0), np.sin(angles).mean(axis=0)]))
     return np.array(rows)
+
+
+@lru_cache(maxsize=64)
+def _harmonics_of_one(hours: tuple[datetime, ...], harmonics: tuple[int, ...]) -> Floats:
+    """All features of a window ask for the same."""
+    row: Floats = harmonics_of([hours], harmonics)[0]
+    row.setflags(write=False)
+    return row
 
 
 def harmonics_for(window_hours: int, baseline_hours: int) -> tuple[int, ...]:

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from driftline.drift.blocks import FeatureBlocks
-from driftline.drift.distances import EMPTY_CELL_ROWS
+from driftline.drift.distances import EMPTY_CELL_ROWS, normal_scores
 from driftline.drift.pairs import LARGEST_LEVELS, NumericPair, group_ends, grouped_levels
 from driftline.drift.rank_tests import widths_of
 from driftline.drift.residuals import Residuals
-from driftline.drift.spread_test import SMALLEST_RATIO, normal_scores
+from driftline.drift.spread_test import SMALLEST_RATIO
 from driftline.profiles import NumericProfile
 from driftline.profiles.binning import Floats
 

@@ -36,8 +36,8 @@ class SpreadTest(NumericDriftTest):
 
     def measure(self, pair: Pair) -> Measurement:
         pair = self.numeric(pair)
-        scores = normal_scores(pair.expected)
-        before, now = _deviation(scores, pair.expected), _deviation(scores, pair.current.counts.astype(np.float64))
+        scores = pair.normal_scores
+        before, now = _deviation(scores, pair.expected), _deviation(scores, pair.observed)
         if before == 0:
             raise NotEvaluable("The reference is constant: it has no spread to compare with.")
         ratio = abs(math.log(max(now / before, SMALLEST_RATIO)))
@@ -50,21 +50,13 @@ class SpreadTest(NumericDriftTest):
         return float(-special.ndtri(self.significance / 2)) * self._standard_error(measurement)
 
     def _standard_error(self, measurement: Measurement) -> float:
-        cells = self.numeric(measurement.pair).expected
-        shares, scores = cells / cells.sum(), normal_scores(cells)
-        centred = scores - float(shares @ scores)
-        kurtosis = float(shares @ centred**4) / float(shares @ centred**2) ** 2
+        pair = self.numeric(measurement.pair)
+        shares, scores = pair.expected / pair.expected.sum(), pair.normal_scores
+        squares = np.square(scores - float(shares @ scores))
+        kurtosis = float(shares @ np.square(squares)) / float(shares @ squares) ** 2
         return math.sqrt(max(kurtosis - 1, 1e-6) / 4 / measurement.effective_size)
 
 
-def normal_scores(cells: Floats) -> Floats:
-    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell)."""
-    total = float(cells.sum())
-    ranks = (np.cumsum(cells) - cells / 2) / total
-    scores: Floats = special.ndtri(np.clip(ranks, 0.5 / total, 1 - 0.5 / total))
-    return scores
-
-
 def _deviation(values: Floats, cells: Floats) -> float:
-    shares = cells / cells.sum()
-    return math.sqrt(max(float(shares @ values**2) - float(shares @ values) ** 2, 0.0))
+    total = float(cells.sum())
+    return math.sqrt(max(float(cells @ np.square(values)) / total - (float(cells @ values) / total) ** 2, 0.0))

@@ -55,12 +55,17 @@ class NumericBinning:
         atom gets a cell of its own on top.
         """
         finite = np.asarray(values, dtype=np.float64)
-        finite = np.sort(finite[np.isfinite(finite)])
-        distinct, counts = np.unique(finite, return_counts=True)
-        if distinct.size <= maximum_cells // 2:
-            return cls(_atom_edges(distinct))
+        return cls.from_sorted(np.sort(finite[np.isfinite(finite)]), maximum_cells)
+
+    @classmethod
+    def from_sorted(cls, finite: Floats, maximum_cells: int = MAXIMUM_CELLS) -> NumericBinning:
+        """The same as `from_values`, of finite values in rising order."""
+        is_last = np.append(finite[1:] != finite[:-1], [True] * bool(finite.size))
+        if np.count_nonzero(is_last) <= maximum_cells // 2:
+            return cls(_atom_edges(finite[is_last]))
         quantiles = finite[(np.arange(1, maximum_cells) * finite.size) // maximum_cells - 1]
-        atoms = distinct[counts * maximum_cells >= finite.size]
+        further = -(-finite.size // maximum_cells) - 1
+        atoms = finite[: finite.size - further][finite[further:] == finite[: finite.size - further]]
         return cls(np.unique(np.concatenate([quantiles, _atom_edges(atoms)])))
 
     @property

@@ -63,5 +63,10 @@ class CellLookup:
 
 def count_by_sorting(finite_values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
     """Values per cell. Sorting and looking the edges up is faster than looking the values up in the edges."""
-    below = np.searchsorted(np.sort(finite_values), edges, side="right")
+    return count_in_sorted(np.sort(finite_values), edges)
+
+
+def count_in_sorted(finite_values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Values per cell, of values in rising order."""
+    below = np.searchsorted(finite_values, edges, side="right")
     return np.diff(below, prepend=0, append=finite_values.size).astype(np.int64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from driftline.errors import InputError
 from driftline.profiles.binning import Counts, Floats, NumericBinning, require_same_cells
+from driftline.profiles.lookup import count_in_sorted
 from driftline.profiles.moments import NO_MOMENTS, Moments
 
 
@@ -64,6 +65,26 @@ class NumericProfile:
         return cls(
             binning=binning,
             counts=binning.count(finite),
+            nulls=nulls - invalid,
+            non_finite=int(values.size) - nulls - int(finite.size),
+            invalid=invalid,
+            moments=Moments.of(finite),
+            minimum=float(finite.min(initial=math.inf)),
+            maximum=float(finite.max(initial=-math.inf)),
+        )
+
+    @classmethod
+    def of_baseline(
+        cls, values: Floats, is_null: NDArray[np.bool_] | None = None, invalid: int = 0
+    ) -> NumericProfile:
+        """Counts ``values`` into the cells that they ask for, as `of` does; they are sorted only once."""
+        values = np.asarray(values, dtype=np.float64)
+        is_finite, is_null = np.isfinite(values), np.isnan(values) if is_null is None else is_null
+        finite, nulls = np.sort(values[is_finite & ~is_null]), int(np.count_nonzero(is_null))
+        binning = NumericBinning.from_sorted(finite)
+        return cls(
+            binning=binning,
+            counts=count_in_sorted(finite, binning.edges),
             nulls=nulls - invalid,
             non_finite=int(values.size) - nulls - int(finite.size),
             invalid=invalid,

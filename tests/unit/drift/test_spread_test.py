@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from driftline.drift import DriftStatus, SpreadTest
-from driftline.drift.spread_test import normal_scores
+from driftline.drift.distances import normal_scores
 from driftline.profiles import NumericBinning, NumericProfile
 
 
