@@ -252,9 +252,7 @@ def numeric_pair(
         before = NumericProfile.of(reference.values, binning, reference.is_null, reference.invalid)
     else:
         before = NumericProfile.of_baseline(reference.values, reference.is_null, reference.invalid)
-    return NumericPair(
-        before, NumericProfile.of(current.values, before.binning, current.is_null, current.invalid)
-    )
+    return NumericPair(before, NumericProfile.of(current.values, before.binning, current.is_null, current.invalid))
 
 
 def categorical_pair(reference_data: ColumnData, current_data: ColumnData) -> CategoricalPair:
