@@ -116,7 +116,7 @@ def status(stack: Stack, console: Console) -> None:
     """Show what is running."""
     running = stack.running()
     if not running:
-        console.print("The demo has not been started here. `make demo` does it.", highlight=False)
+        console.print("Nothing of the demo is running here. `make demo` starts it.", highlight=False)
     for name, is_running in sorted(running.items()):
         console.print(f"{name:24} {'running' if is_running else 'stopped'}", highlight=False)
 

@@ -16,10 +16,8 @@ from driftline.config import Labels, ModelConfig, Predictions, Task
 from driftline.live.latency import GROWTH, LONGEST_MS, SHORTEST_MS
 from driftline.live.spans import MinuteSpan
 from driftline.sources.catalog import LogCatalog
-from driftline.sources.queries import Conversion, Selected, _converted, qualified, relation
+from driftline.sources.queries import LABEL, LOG, Conversion, Selected, converted, qualified, relation
 
-_LOG = Identifier("log")
-_LABEL = Identifier("label")
 _LATER = Identifier("later")
 MOST_ROWS_AHEAD = 1_000
 """Rows in the future are counted so far, and no further."""
@@ -43,11 +41,11 @@ class LiveMapping:
         return self.config.labels
 
     def prediction_column(self, name: str, conversion: Conversion) -> Composable:
-        return _converted(_LOG, Selected(self.catalog.predictions[name], conversion))
+        return converted(LOG, Selected(self.catalog.predictions[name], conversion))
 
     def label_column(self, name: str, conversion: Conversion) -> Composable:
         assert self.catalog.labels is not None
-        return _converted(_LABEL, Selected(self.catalog.labels[name], conversion))
+        return converted(LABEL, Selected(self.catalog.labels[name], conversion))
 
 
 def prediction_minutes_query(mapping: LiveMapping, span: MinuteSpan) -> Composed:
@@ -56,10 +54,10 @@ def prediction_minutes_query(mapping: LiveMapping, span: MinuteSpan) -> Composed
     Where the database does not keep ids unique, the first of each id and minute counts.
     """
     columns = mapping.predictions
-    time = qualified(_LOG, columns.time)
+    time = qualified(LOG, columns.time)
     source = SQL("{} AS log WHERE {}").format(relation(columns.table, columns.query), _within(time, span))
     if not mapping.catalog.ids_are_unique:
-        identifier = qualified(_LOG, columns.id)
+        identifier = qualified(LOG, columns.id)
         source = SQL(
             "(SELECT log.*, row_number() OVER (PARTITION BY {minute}, {id} ORDER BY {time}) AS {nth} FROM {source}) "
             "AS log WHERE {id} IS NULL OR {nth} = 1"
@@ -94,12 +92,12 @@ def corrected_minutes_query(mapping: LiveMapping, span: MinuteSpan, oldest: date
         "SELECT DISTINCT {minute} FROM {labels} AS later JOIN {labels} AS label ON {id} = {later_id} "
         "WHERE {within} AND {time} >= {oldest} AND {time} < {start}"
     ).format(
-        minute=_minute(qualified(_LABEL, columns.time)),
+        minute=_minute(qualified(LABEL, columns.time)),
         labels=relation(columns.table, columns.query),
-        id=qualified(_LABEL, columns.id),
+        id=qualified(LABEL, columns.id),
         later_id=qualified(_LATER, columns.id),
         within=_within(qualified(_LATER, columns.time), span),
-        time=qualified(_LABEL, columns.time),
+        time=qualified(LABEL, columns.time),
         oldest=Literal(oldest),
         start=Literal(span.start),
     )
@@ -109,7 +107,7 @@ def rows_ahead_query(columns: Predictions | Labels, moment: datetime) -> Compose
     """How many rows claim to be of ``moment`` or later, as far as `MOST_ROWS_AHEAD`."""
     return SQL("SELECT count(*) FROM (SELECT FROM {} AS log WHERE {} >= {} LIMIT {}) AS ahead").format(
         relation(columns.table, columns.query),
-        qualified(_LOG, columns.time),
+        qualified(LOG, columns.time),
         Literal(moment),
         Literal(MOST_ROWS_AHEAD),
     )
@@ -117,7 +115,7 @@ def rows_ahead_query(columns: Predictions | Labels, moment: datetime) -> Compose
 
 def newest_row_query(columns: Predictions | Labels) -> Composed:
     """The newest time that is not in the future."""
-    time = qualified(_LOG, columns.time)
+    time = qualified(LOG, columns.time)
     return SQL("SELECT max({time}) FROM {log} AS log WHERE {time} >= '0001-01-02Z' AND {time} <= now()").format(
         time=time, log=relation(columns.table, columns.query)
     )
@@ -125,7 +123,7 @@ def newest_row_query(columns: Predictions | Labels) -> Composed:
 
 def rows_between_query(columns: Predictions, start: datetime | None, end: datetime, limit: int) -> Composed:
     """How many rows there are from ``start`` (or ever) until ``end``, as far as ``limit``."""
-    time = qualified(_LOG, columns.time)
+    time = qualified(LOG, columns.time)
     after = SQL("true") if start is None else SQL("{} >= {}").format(time, Literal(start))
     return SQL("SELECT count(*) FROM (SELECT FROM {} AS log WHERE {} AND {} < {} LIMIT {}) AS found").format(
         relation(columns.table, columns.query), after, time, Literal(end), Literal(limit)
@@ -135,7 +133,7 @@ def rows_between_query(columns: Predictions, start: datetime | None, end: dateti
 def _labeled(mapping: LiveMapping, span: MinuteSpan) -> Composed:
     """The labels that arrived in ``span`` and count, each with its prediction."""
     predictions, labels = mapping.predictions, mapping.labels
-    arrival, identifier = qualified(_LABEL, labels.time), qualified(_LABEL, labels.id)
+    arrival, identifier = qualified(LABEL, labels.time), qualified(LABEL, labels.id)
     return SQL(
         "SELECT DISTINCT ON ({id}) {minute} AS minute, coalesce({version}, '') AS version, {predicted} AS predicted, "
         "{actual} AS actual, {arrival} AS arrival FROM {labels} AS label JOIN {log} AS log ON {log_id} = {id} "
@@ -151,14 +149,14 @@ def _labeled(mapping: LiveMapping, span: MinuteSpan) -> Composed:
         arrival=arrival,
         labels=relation(labels.table, labels.query),
         log=relation(predictions.table, predictions.query),
-        log_id=qualified(_LOG, predictions.id),
+        log_id=qualified(LOG, predictions.id),
         within=_within(arrival, span),
-        label=qualified(_LABEL, labels.label),
-        prediction=qualified(_LOG, predictions.prediction),
+        label=qualified(LABEL, labels.label),
+        prediction=qualified(LOG, predictions.prediction),
         later_id=qualified(_LATER, labels.id),
         later_label=qualified(_LATER, labels.label),
         later_time=qualified(_LATER, labels.time),
-        time=qualified(_LOG, predictions.time),
+        time=qualified(LOG, predictions.time),
     )
 
 

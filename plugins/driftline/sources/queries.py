@@ -67,7 +67,7 @@ def attribute_join(
     joined = relation(join.table, join.query)
     if not keys_are_unique:
         by: list[Composable] = [qualified(_PROTECTED, join.key)]
-        by += [_converted(_PROTECTED, selected) for selected in columns if selected.is_joined]
+        by += [converted(_PROTECTED, selected) for selected in columns if selected.is_joined]
         joined = SQL("(SELECT DISTINCT ON ({}) protected.* FROM {} AS protected ORDER BY {})").format(
             by[0], joined, SQL(", ").join(by)
         )
@@ -93,7 +93,7 @@ def predictions_query(
 
     Of each slice, not of the window: what a slice holds must not depend on the slices that are read with it.
     """
-    chosen = SQL(", ").join(_converted(LOG, selected) for selected in columns)
+    chosen = SQL(", ").join(converted(LOG, selected) for selected in columns)
     time = qualified(LOG, mapping.time)
     if ids_are_unique:
         return SQL("SELECT {} FROM {} AS log{} WHERE {}").format(
@@ -129,9 +129,9 @@ def outcomes_query(
     What was not predicted (null) is neither right nor wrong, and left out.
     """
     chosen = [
-        *(_converted(LOG, selected) for selected in columns),
-        _converted(LABEL, label),
-        *(_converted(LOG, selected) for selected in values),
+        *(converted(LOG, selected) for selected in columns),
+        converted(LABEL, label),
+        *(converted(LOG, selected) for selected in values),
     ]
     time = qualified(LOG, mapping.time)
     return SQL(
@@ -191,7 +191,7 @@ def rows_query(
 ) -> Composed:
     """Rows of the window, in order; of a larger one a sample chosen by a hash of the id, the same at every read."""
     named = SQL(", ").join(
-        SQL("{} AS {}").format(_converted(LOG, selected), Identifier(selected.column.name)) for selected in columns
+        SQL("{} AS {}").format(converted(LOG, selected), Identifier(selected.column.name)) for selected in columns
     )
     time, identifier = qualified(LOG, mapping.time), qualified(LOG, mapping.id)
     sample: Composable = SQL("")
@@ -234,7 +234,7 @@ def in_window(time: Composable, window: Window) -> Composed:
     )
 
 
-def _converted(alias: Identifier, selected: Selected) -> Composable:
+def converted(alias: Identifier, selected: Selected) -> Composable:
     """Decimals as floats: those beyond a float's range as infinity or 0, so that one cell never fails a window.
 
     As text a decimal is spelled like the other numbers: 1, not 1.00.
