@@ -35,14 +35,14 @@ def watch(
 
     valid, faults = described_models(models)
     store = create_store_engine(environment_url(STORE_CONNECTION))
-    watched = look(store, valid.values(), environment_url)
+    watched = look(store, valid.values(), environment_url, faults=faults)
     if alert:
         act_on(store, watched)
     if as_json:
-        typer.echo(json.dumps({"faults": faults, "watched": [_as_json(each) for each in watched]}, indent=2))
+        typer.echo(json.dumps({"watched": [_as_json(each) for each in watched]}, indent=2))
     else:
-        _print(watched, faults)
-    is_well = not faults and not any(each.amiss for each in watched)
+        _print(watched)
+    is_well = not any(each.amiss for each in watched)
     raise typer.Exit(ExitCode.CLEAR if is_well else ExitCode.FOUND)
 
 
@@ -50,10 +50,8 @@ def _as_json(watched: Watched) -> dict[str, object]:
     return {"model": watched.model, "results": [asdict(result) for result in watched.results]}
 
 
-def _print(watched: list[Watched], faults: list[str]) -> None:
+def _print(watched: list[Watched]) -> None:
     console = Console(soft_wrap=True)
-    for fault in faults:
-        console.print(fault, style="red", markup=False, highlight=False)
     for each in watched:
         for result in each.amiss:
             said = f"{each.model}: {result.cause.value}: {result.description} {result.recommendation}"

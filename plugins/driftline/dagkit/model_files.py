@@ -26,6 +26,12 @@ def valid_models() -> dict[str, ModelConfig]:
     return load_valid_models(folder)[0] if folder.is_dir() else {}
 
 
+def model_file_faults() -> list[str]:
+    """The faults of the files that are not valid, a line each."""
+    folder = models_folder()
+    return load_valid_models(folder)[1] if folder.is_dir() else [f"{folder}: no such folder."]
+
+
 def require_valid_model_files() -> None:
     """Raises `ConfigError` with the faults of all files, for Airflow to show as an import error."""
     folder = models_folder()

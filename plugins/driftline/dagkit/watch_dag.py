@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from driftline.dagkit.model_files import valid_models
+from driftline.dagkit.model_files import model_file_faults, valid_models
 
 if TYPE_CHECKING:
     from driftline.config import ModelConfig
@@ -46,7 +46,7 @@ def _watch() -> str:
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
     store = create_store_engine(connection_url(STORE_CONNECTION))
-    watched = watch(store, valid_models().values(), connection_url, ask_airflow=_dag_state)
+    watched = watch(store, valid_models().values(), connection_url, faults=model_file_faults(), ask_airflow=_dag_state)
     for each in watched:
         for result in each.results:
             if result.description:

@@ -76,12 +76,18 @@ def watch(
     configs: Iterable[ModelConfig],
     resolve: ConnectionResolver,
     *,
+    faults: Sequence[str] = (),
     ask_airflow: AskAirflow = lambda _config, _end: DagState(),
     now: datetime | None = None,
 ) -> list[Watched]:
     """Everything that is looked at, the installation first; writes nothing.
 
     A model that cannot be looked at is no reason not to look at the others.
+
+    Parameters
+    ----------
+    faults:
+        Those of the models' files that are not valid.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def watch(
         states, waiting = feed_states(connection), pending_alerts(connection)
         watchers = [_ModelWatcher(connection, config, states, moment) for config in configs]
         watched = [watcher.look(resolve, ask_airflow) for watcher in watchers]
-    return [_installation(states, waiting, moment), *watched]
+    return [_installation(states, waiting, faults, moment), *watched]
 
 
 def act_on(store: Engine, watched: Sequence[Watched], links: Sequence[Link] = (), now: datetime | None = None) -> int:
@@ -181,10 +187,11 @@ class _ModelWatcher:
         return [state for state in self.states if state.model == self.config.model]
 
 
-def _installation(states: Sequence[FeedState], waiting: PendingAlerts, now: datetime) -> Watched:
+def _installation(states: Sequence[FeedState], waiting: PendingAlerts, faults: Sequence[str], now: datetime) -> Watched:
     attempted = max((state.attempted_at for state in states), default=None)
     results = (
         watching.guard_silent(attempted, now),
+        watching.model_files_bad(faults),
         watching.outbox_stuck(waiting.count, waiting.oldest, waiting.last_error, now),
     )
     return Watched(INSTALLATION, results)

@@ -171,6 +171,19 @@ def outbox_stuck(pending: int, oldest: datetime | None, error: str, now: datetim
     )
 
 
+def model_files_bad(faults: Sequence[str]) -> WatchResult:
+    """Files that are not valid: their models have no monitor."""
+    if not faults:
+        return WatchResult(Cause.MODEL_FILES)
+    more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+    return amiss(
+        Cause.MODEL_FILES,
+        Severity.HIGH,
+        f"A model's file is not valid, so nobody watches the model: {faults[0]}{more}",
+        "Correct the file; `driftline models validate` names every fault.",
+    )
+
+
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 

@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """The guard runs, and cannot count this model."""
     GUARD_SILENT = "guard_silent"
     OUTBOX_STUCK = "outbox_stuck"
+    MODEL_FILES = "model_files"
+    """A model whose file is not valid has no monitor."""
 
 
 @dataclass(frozen=True)

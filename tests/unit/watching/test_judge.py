@@ -106,3 +106,9 @@ def test_an_outbox_may_hold_an_alert_for_a_while() -> None:
     assert watching.outbox_stuck(3, NOW - 10 * MINUTE, "503", NOW).status is Status.OK
     result = watching.outbox_stuck(3, NOW - 3 * DAY, "503", NOW)
     assert result.description == "3 alerts are not sent, the oldest for 3 days; last error: 503."
+
+
+def test_a_bad_model_file_is_told_by_its_first_fault() -> None:
+    assert watching.model_files_bad([]).status is Status.OK
+    result = watching.model_files_bad(["bad.yaml: x: is not a known key.", "y", "z"])
+    assert "bad.yaml: x: is not a known key. (and 2 more faults)" in result.description
