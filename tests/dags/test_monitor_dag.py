@@ -37,7 +37,7 @@ def scheduled_run(installation: Installation) -> dict[str, Any]:
 
 def test_every_dag_file_is_read_in_less_than_a_second(installation: Installation) -> None:
     assert installation.airflow.api("GET", "/api/v2/importErrors")["import_errors"] == []
-    expected = {MONITOR, MAPPED, "build_baseline", "maintain_store", "example_retraining"}
+    expected = {MONITOR, MAPPED, "build_baseline", "maintain_store", "revise_verdicts", "example_retraining"}
     expected |= {"guard_serving", "watch_monitors"}
     wait_until(lambda: expected <= _dag_ids(installation), 120, "all DAGs to appear")
 
@@ -108,6 +108,20 @@ def test_a_cleared_run_sends_nothing_twice(installation: Installation, scheduled
     assert len(installation.receiver.requests) == before
     again = installation.rows(FINDINGS, scheduled_run["data_interval_end"])
     assert [row[:5] for row in again] == [row[:5] for row in rows]
+
+
+def test_verdicts_are_revised_per_model_and_nothing_is_sent_twice(
+    installation: Installation, scheduled_run: dict[str, Any]
+) -> None:
+    before = len(installation.receiver.requests)
+    installation.airflow.api("PATCH", "/api/v2/dags/revise_verdicts", {"is_paused": False})
+    run_id = installation.run("revise_verdicts", {})
+    assert installation.wait_for_run("revise_verdicts", run_id) == "success"
+    states = installation.task_states("revise_verdicts", run_id)
+    assert {"revise__flight_delay", "revise__arrival_delay"} <= {task for task in states if states[task] == "success"}
+    looked = installation.rows("SELECT model FROM driftline.label_watermarks WHERE compared_at IS NOT NULL")
+    assert {"flight_delay", "arrival_delay"} <= {model for (model,) in looked}
+    assert len(installation.receiver.requests) == before
 
 
 def test_a_historical_window_run_by_hand_writes_and_does_not_act(

@@ -16,10 +16,11 @@ from driftline.monitoring.estimation import (
 )
 from driftline.monitoring.label_delays import silence_limit, window_outlook
 from driftline.monitoring.monitor import Monitor, positive_levels
+from driftline.monitoring.performance_trend import trend_findings
+from driftline.monitoring.version_comparison import compare_with_version_before
 from driftline.performance import (
     EstimatedWindow,
     EstimateError,
-    OutcomeProfile,
     PerformanceThresholds,
     beside_realised,
     error_finding,
@@ -28,15 +29,14 @@ from driftline.performance import (
     labeled_rows,
     no_estimate,
     outcome_metrics,
+    outcome_of,
     performance_findings,
     selection_findings,
     silence_finding,
     usual_metrics,
 )
 from driftline.performance.estimate_findings import NOTHING_LEARNED
-from driftline.profiles.multiclass import MulticlassOutcomeProfile
 from driftline.profiles.numeric import NumericProfile
-from driftline.profiles.outcomes import BinaryOutcomeProfile, RegressionOutcomeProfile
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
 
@@ -55,8 +55,8 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
         if Role.PREDICTION not in subjects:
             continue
         realised = performance_findings(
-            _outcome(evidence.reference.get(segment, {}).get(Role.OUTCOME)),
-            _outcome(subjects.get(Role.OUTCOME)),
+            outcome_of(evidence.reference.get(segment, {}).get(Role.OUTCOME)),
+            outcome_of(subjects.get(Role.OUTCOME)),
             predictions=subjects[Role.PREDICTION].rows,
             thresholds=thresholds,
             is_mature=outlook.is_mature,
@@ -69,15 +69,17 @@ def check_performance(monitor: Monitor, evidence: Evidence) -> Result:
         estimates = of_place.estimates(subjects, realised, thresholds)
         selected = _selection(monitor, evidence, version, segment, is_mature=outlook.is_mature)
         found += [*beside_realised(realised, estimates), *estimates, *selected]
-    return Result([*found, *_silence(monitor, evidence)])
+    trends = trend_findings(monitor, evidence, found)
+    beside = compare_with_version_before(monitor, evidence, thresholds, outlook)
+    return Result([*found, *trends, *beside, *_silence(monitor, evidence)])
 
 
 def _selection(monitor: Monitor, evidence: Evidence, version: str, segment: str, *, is_mature: bool) -> list[Finding]:
     """Whether getting a label depends on what was predicted."""
     usual, now = evidence.reference.get(segment, {}), evidence.current[version, segment]
     return selection_findings(
-        (usual, _outcome(usual.get(Role.OUTCOME))),
-        (now, _outcome(now.get(Role.OUTCOME))),
+        (usual, outcome_of(usual.get(Role.OUTCOME))),
+        (now, outcome_of(now.get(Role.OUTCOME))),
         positives=positive_levels(monitor),
         is_mature=is_mature,
         version=version,
@@ -96,7 +98,7 @@ def _silence(monitor: Monitor, evidence: Evidence) -> list[Finding]:
 
 def measured_performance(subjects: Mapping[str, Profile]) -> dict[str, float]:
     """The metrics of a window's profiles that are defined, by name: what the baseline's spread is learned from."""
-    outcome = _outcome(subjects.get(Role.OUTCOME))
+    outcome = outcome_of(subjects.get(Role.OUTCOME))
     if outcome is None:
         return {}
     return {name: metric.value for name, metric in outcome_metrics(outcome).items() if metric.value is not None}
@@ -121,7 +123,7 @@ class _Place:
         self, subjects: Subjects, realised: list[Finding], thresholds: PerformanceThresholds
     ) -> list[Finding]:
         """The estimates, and where there are labels enough, how wrong they were."""
-        reference = _outcome(self.evidence.reference.get(self.segment, {}).get(Role.OUTCOME))
+        reference = outcome_of(self.evidence.reference.get(self.segment, {}).get(Role.OUTCOME))
         if reference is None:
             return []
         if self.estimation.model is None:
@@ -152,7 +154,7 @@ class _Place:
         return [no_estimate(source, self.estimation.reason, version=self.version, segment=self.segment)]
 
     def _errors(self, subjects: Subjects, thresholds: PerformanceThresholds) -> list[EstimateError]:
-        outcome = _outcome(subjects.get(Role.OUTCOME))
+        outcome = outcome_of(subjects.get(Role.OUTCOME))
         if outcome is None or labeled_rows(outcome) < thresholds.minimum_labels:
             return []
         realised = outcome_metrics(outcome, thresholds.confidence)
@@ -175,8 +177,3 @@ def _thresholds(monitor: Monitor, calls: int) -> PerformanceThresholds:
         confidence=configured.confidence,
         calls=calls,
     )
-
-
-def _outcome(profile: Profile | None) -> OutcomeProfile | None:
-    kinds = BinaryOutcomeProfile | MulticlassOutcomeProfile | RegressionOutcomeProfile
-    return profile if isinstance(profile, kinds) else None

@@ -31,7 +31,7 @@ from driftline.store.routing import current_routes
 from driftline.store.slices import Part, counted_baselines, counted_starts
 from driftline.store.verdicts import verdict_versions, windows_to_revise
 from driftline.store.windows import window_record
-from driftline.windows import Window, floor_to_slice
+from driftline.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,12 @@ OVERLAP = timedelta(hours=2)
 
 COMPARED_EVERY = timedelta(days=1)
 LONGEST_DELAY = timedelta(days=90)
-"""Slices of older predictions are not compared any more (labels that arrive later are still found by arrival)."""
+"""Slices of older predictions are compared only when asked for (labels that arrive later are found by arrival)."""
 
 OLDEST = timedelta(days=200)
-"""Windows whose predictions are older are not revised."""
+"""Slices of older predictions are not looked for by arrival."""
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,13 @@ def revise_model(
 
 @dataclass(frozen=True)
 class _Look:
-    """Where a look at the labels begins and ends."""
+    """Where a look at the labels begins and ends, and the earliest slices that it is about."""
 
     since: datetime | None
     newest: datetime | None
     now: datetime
     compares_all: bool
+    earliest: datetime
     earlier: LabelWatermark | None
 
 
@@ -148,7 +151,9 @@ def _next_look(monitor: Monitor, now: datetime, compare_all: bool) -> _Look:
     since = None if earlier is None else earlier.arrived_until
     is_lost = since is None or since > log_time
     is_due = earlier is None or earlier.compared_at is None or now - earlier.compared_at >= COMPARED_EVERY
-    return _Look(since, newest, now, compare_all or is_lost or is_due, earlier)
+    compares_all = compare_all or is_lost or is_due
+    earliest = BEGINNING if compare_all else now - (LONGEST_DELAY if compares_all else OLDEST)
+    return _Look(since, newest, now, compares_all, earliest, earlier)
 
 
 def _baselines(monitor: Monitor) -> list[StoredBaseline]:
@@ -161,16 +166,14 @@ def _candidates(monitor: Monitor, look: _Look) -> list[datetime] | None:
     """Starts of the slices that labels arrived of; ``None``: any may have changed."""
     if look.compares_all or look.since is None:
         return None
-    earliest = floor_to_slice(look.now - OLDEST)
-    return monitor.log.slices_of_arrivals(look.since - OVERLAP, earliest)
+    return monitor.log.slices_of_arrivals(look.since - OVERLAP, look.earliest)
 
 
 def _count_changed(monitor: Monitor, baseline: StoredBaseline, candidates: list[datetime] | None, look: _Look) -> int:
     """Counts those of the candidates anew that are counted already and have changed; returns how many."""
     counted = 0
-    since = look.now - (LONGEST_DELAY if candidates is None else OLDEST)
     with store_transaction(monitor.store) as connection:
-        kept = counted_starts(connection, baseline, Part.OUTCOMES, since)
+        kept = counted_starts(connection, baseline, Part.OUTCOMES, look.earliest)
     starts = kept if candidates is None else sorted(set(kept) & set(candidates))
     for run in runs_of(starts):
         counted += count_slices(monitor, baseline, stale_outcomes(monitor, baseline, run))

@@ -23,7 +23,7 @@ from driftline.performance.estimate_findings import (
 from driftline.performance.estimation import ESTIMATED_METRICS, estimate_binary_metrics
 from driftline.performance.labels import silence_finding
 from driftline.performance.measure import labeled_rows, outcome_metrics, usual_metrics
-from driftline.performance.metric import METRIC_KINDS, Metric, MetricKind, OutcomeProfile
+from driftline.performance.metric import METRIC_KINDS, Metric, MetricKind, OutcomeProfile, outcome_of
 from driftline.performance.multiclass import ConfusionMatrix, class_metrics, confusion_matrix, multiclass_metrics
 from driftline.performance.multiclass_arrays import multiclass_outcomes
 from driftline.performance.ranking import roc_auc_error_bound
@@ -33,14 +33,23 @@ from driftline.performance.scored import ScoredPredictions
 from driftline.performance.selection import selection_findings
 from driftline.performance.thresholds import PerformanceThresholds
 from driftline.performance.tracker import PerformanceTracker
-from driftline.performance.trend import PerformancePoint, PerformanceTrend, performance_trend
+from driftline.performance.trend import (
+    MINIMUM_POINTS,
+    TREND_DAYS,
+    PerformancePoint,
+    PerformanceTrend,
+    performance_trend,
+)
+from driftline.performance.trend_findings import trend_finding
 
 __all__ = [
     "DELAY_EDGES",
     "ESTIMATED_METRICS",
     "MATURE_SHARE",
     "METRIC_KINDS",
+    "MINIMUM_POINTS",
     "NO_CURVE",
+    "TREND_DAYS",
     "ConfusionMatrix",
     "DelayCurve",
     "ErrorModel",
@@ -74,6 +83,7 @@ __all__ = [
     "multiclass_outcomes",
     "no_estimate",
     "outcome_metrics",
+    "outcome_of",
     "performance_findings",
     "performance_trend",
     "regression_metrics",
@@ -82,5 +92,6 @@ __all__ = [
     "selection_findings",
     "silence_finding",
     "threshold_misfit",
+    "trend_finding",
     "usual_metrics",
 ]

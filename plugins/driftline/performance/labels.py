@@ -44,7 +44,7 @@ def label_findings(
         labels mislead.
     unknown_label_class
         Several classes. Statistic = share of labels that are of no class that the baseline knows; detected where it is
-        surely more than `UNKNOWN_SHARE` above the baseline's: medium, high from ten times as much on.
+        surely more than `UNKNOWN_SHARE` above the baseline's (or most of all): medium, high from ten times as much on.
     """
     labeled = labeled_rows(current)
     found = [
@@ -73,8 +73,8 @@ def _unknown_classes(
     if isinstance(reference, MulticlassOutcomeProfile) and reference.rows:
         usual = _outside_share(reference)
     low, high = wilson_interval(share, current.rows, thresholds.confidence)
-    is_unknown = low > usual + UNKNOWN_SHARE
-    severity = Severity.HIGH if share > usual + 10 * UNKNOWN_SHARE else Severity.MEDIUM
+    is_unknown = low > usual + UNKNOWN_SHARE or low > 0.5
+    severity = Severity.HIGH if low > 0.5 or share > usual + 10 * UNKNOWN_SHARE else Severity.MEDIUM
     return Finding(
         check=Check.PERFORMANCE,
         version=version,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile, RegressionOutcomeProfile
+from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile, Profile, RegressionOutcomeProfile
 
 OutcomeProfile = BinaryOutcomeProfile | MulticlassOutcomeProfile | RegressionOutcomeProfile
 
@@ -81,6 +81,11 @@ BINARY_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", 
 MULTICLASS_METRICS = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "roc_auc_ovr", "log_loss")
 REGRESSION_METRICS = ("mae", "rmse", "r2")
 """What is judged unless the thresholds name metrics."""
+
+
+def outcome_of(profile: Profile | None) -> OutcomeProfile | None:
+    """The profile, where it is one of labeled predictions."""
+    return profile if isinstance(profile, OutcomeProfile) else None
 
 
 def undefined(name: str, reason: str, size: int = 0) -> Metric:

@@ -75,7 +75,7 @@ class ExpectedColumn:
     name:
         The column as the rows call it.
     feature:
-        The feature's name, where it is not the column's (`ColumnRole.FEATURE` only).
+        The feature's name, where it is not the column's; of several columns with one role, what each is called.
     baseline:
         The column's profile over the baseline; without one nothing is expected of its range, levels and null share.
     lowest, highest:
@@ -93,7 +93,7 @@ class ExpectedColumn:
     @property
     def subject(self) -> str:
         """What findings call it: a feature by its name, an output by its role, what identifies a row ``rows``."""
-        if self.role is ColumnRole.FEATURE:
+        if self.role is ColumnRole.FEATURE or self.feature:
             return self.feature or self.name
         return "rows" if self.role in _ROW_ROLES else self.role.value
 
