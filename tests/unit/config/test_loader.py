@@ -224,6 +224,88 @@ class TestRefused:
         assert found.startswith(fault)
 
 
+class TestFairness:
+    """The protected attributes and what is asked of their groups."""
+
+    def test_attributes_come_from_the_log_from_a_join_or_from_both(self, tmp_path: Path) -> None:
+        text = MINIMAL.replace("prediction: label", "prediction: label, entity: customer") + (
+            "fairness:\n"
+            "  attributes: [{column: sex, groups: [F, M]}]\n"
+            "  join: {table: crm.customers, key: id, on: entity, attributes: [{column: age_band}]}\n"
+            "  intersections: [[sex, age_band]]\n"
+            "rollback: {enabled: true, on: [fairness]}\n"
+        )
+        config = loaded(tmp_path, text)
+        assert config.fairness is not None
+        assert [one.column for one in config.fairness.all_attributes] == ["sex", "age_band"]
+        assert (config.fairness.maximum_groups, config.checks.fairness.maximum_increase) == (10, 0.05)
+        assert config.is_enabled(Check.FAIRNESS)
+        assert not loaded(tmp_path, text.replace("rollback", "checks: {fairness: {enabled: false}} #")).is_enabled(
+            Check.FAIRNESS
+        )
+
+    def test_without_attributes_the_check_is_not_made(self, tmp_path: Path) -> None:
+        assert not loaded(tmp_path, MINIMAL).is_enabled(Check.FAIRNESS)
+        assert not loaded(tmp_path, MINIMAL + "checks: {fairness: {enabled: false}}\n").is_enabled(Check.FAIRNESS)
+
+    @pytest.mark.parametrize(
+        ("added", "fault"),
+        [
+            ("fairness: {}\n", "fairness: name at least one protected attribute, in `attributes` or in"),
+            ("fairness: {atributes: []}\n", "fairness.atributes: is not a known key."),
+            (
+                "fairness: {attributes: [{column: sex, groups: [F]}]}\n",
+                "fairness.attributes[0].groups: found ['F']; List should have at least 2 items",
+            ),
+            (
+                "fairness: {attributes: [{column: sex, groups: [F, F]}]}\n",
+                "fairness.attributes[0]: `groups` names more than once: F.",
+            ),
+            (
+                "fairness: {attributes: [{column: sex}, {column: sex}]}\n",
+                "fairness: `attributes` names more than once: sex.",
+            ),
+            (
+                "fairness: {attributes: [{column: sex}], intersections: [[sex, age]]}\n",
+                "fairness: `intersections` names age; the attributes are sex.",
+            ),
+            (
+                "fairness: {attributes: [{column: sex}, {column: age}], intersections: [[sex, age], [age, sex]]}\n",
+                "fairness: `intersections` names the same attributes twice: age, sex.",
+            ),
+            ("fairness: {attributes: [{column: sex}], maximum_groups: 51}\n", "fairness.maximum_groups: found 51;"),
+            (
+                "fairness: {join: {key: id, attributes: [{column: sex}]}}\n",
+                "fairness.join: give exactly one of `table` (schema.table) and `query` (a SELECT).",
+            ),
+            (
+                "fairness: {join: {table: t, key: id, on: entity, attributes: [{column: sex}]}}\n",
+                "(the whole file): fairness.join.on: is entity, but `predictions` maps no `entity`.",
+            ),
+            (
+                "checks: {fairness: {maximum_increase: 0.1}}\n",
+                "(the whole file): checks.fairness: `fairness` must name the protected attributes",
+            ),
+            ("checks: {fairness: {maximum_increase: 0}}\n", "checks.fairness.maximum_increase: found 0;"),
+            (
+                "fairness: {attributes: [{column: sex}]}\nchecks: {fairness: {criteria: [mae]}}\n",
+                "(the whole file): checks.fairness: mae cannot be judged for binary_classification; choose",
+            ),
+            (
+                "rollback: {enabled: true, on: [fairness]}\n",
+                "(the whole file): rollback.on: fairness is not checked; name its attributes in `fairness`",
+            ),
+            (
+                "segments: [{column: 'fairness:sex', values: [F]}]\n",
+                "segments[0].column: found 'fairness:sex'; a name cannot begin with 'fairness:'",
+            ),
+        ],
+    )
+    def test_a_fault_is_named_with_its_place(self, tmp_path: Path, added: str, fault: str) -> None:
+        (found,) = faults(tmp_path, MINIMAL + added)
+        assert found.startswith(fault)
+
+
 class TestNotYaml:
     @pytest.mark.parametrize("text", [MINIMAL + "model: other\n", MINIMAL + "checks: {drift: {psi: 1, psi: 2}}\n"])
     def test_a_key_that_stands_twice(self, tmp_path: Path, text: str) -> None:

@@ -56,3 +56,29 @@ def test_reading_a_dag_file_loads_nothing_heavy(path: Path, tmp_path: Path) -> N
 def test_every_model_file_has_its_monitor(tmp_path: Path) -> None:
     dags = _read(ROOT / "dags" / "monitor.py", tmp_path)["dags"]
     assert {"monitor__flight_delay", "monitor__arrival_delay"} <= set(dags)
+
+
+_TASKS = """
+import json
+from pathlib import Path
+from driftline.config import load_model
+from driftline.dagkit.monitor_dag import monitor_dag
+import sys
+print(json.dumps({path: monitor_dag(load_model(Path(path))).task_ids for path in sys.argv[1:]}))
+"""
+
+
+def test_only_a_model_with_protected_attributes_has_the_task_of_fairness(tmp_path: Path) -> None:
+    plain = (ROOT / "include" / "models" / "flight_delay.yaml").read_text(encoding="utf-8")
+    (tmp_path / "plain.yaml").write_text(plain, encoding="utf-8")
+    (tmp_path / "fair.yaml").write_text(f"{plain}\nfairness: {{attributes: [{{column: carrier}}]}}\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _TASKS, str(tmp_path / "plain.yaml"), str(tmp_path / "fair.yaml")],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "plugins")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    of_plain, of_fair = json.loads(done.stdout.strip().splitlines()[-1]).values()
+    assert set(of_fair) - set(of_plain) == {"check_fairness"}

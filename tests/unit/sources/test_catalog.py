@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from driftline.sources.catalog import (
     LogColumn,
     ValueFamily,
     misfits,
+    missing_attributes,
     missing_features,
     require_fit,
     resolve_features,
@@ -116,3 +118,33 @@ def test_a_missing_column_of_a_segment_is_a_fault_of_the_file() -> None:
         "segments[1].column: found no column 'region'"
     ]
     require_fit(wanted, catalog())
+
+
+JOINED = {
+    "attributes": [{"column": "country"}, {"column": "race"}],
+    "join": {"table": "people", "key": "id", "attributes": [{"column": "sex"}, {"column": "age"}]},
+}
+
+
+def test_a_missing_protected_attribute_is_a_fault_of_the_file_and_refuses_nothing() -> None:
+    wanted, people = config(fairness=JOINED), {"id": LogColumn("id", "int8"), "sex": LogColumn("sex", "text")}
+    there = replace(catalog(), attributes=people)
+    assert [fault.split(";")[0] for fault in misfits(wanted, there)] == [
+        "fairness.attributes[1].column: found no column 'race'",
+        "fairness.join.attributes[1].column: found no column 'age'",
+    ]
+    require_fit(wanted, there)
+
+
+def test_a_join_that_cannot_be_made_is_told_of_each_of_its_attributes() -> None:
+    there = replace(catalog(race="text"), attribute_fault="the attributes cannot be joined: no such table.")
+    found = missing_attributes(config(fairness=JOINED), there)
+    assert found == [
+        (name, "fairness.join: the attributes cannot be joined: no such table.") for name in ("sex", "age")
+    ]
+    require_fit(config(fairness=JOINED), there)
+
+
+def test_a_protected_attribute_is_not_discovered_as_a_feature() -> None:
+    found = resolve_features(config(fairness={"attributes": [{"column": "country"}]}), catalog())
+    assert "country" not in {feature.name for feature in found}

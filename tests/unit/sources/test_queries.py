@@ -10,15 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftline.config import Labels, Predictions
+from driftline.config.fairness_config import AttributeJoin
 from driftline.sources.catalog import LogColumn
 from driftline.sources.queries import (
     Conversion,
     Selected,
+    attribute_join,
     bounds_query,
     outcome_fingerprints_query,
     outcomes_query,
     prediction_fingerprints_query,
     predictions_query,
+    probe_join,
     relation,
     rows_query,
 )
@@ -53,9 +56,15 @@ def statements(name: str) -> list[str]:
         {"table": f"s.{name}", "id": name, "label": name, "time": name, "expected_delay": "1h"}
     )
     selected = number(name)
+    join = AttributeJoin.model_validate({"table": f"s.{name}", "key": name, "attributes": [{"column": name}]})
+    protected = Selected(LogColumn(name, "text"), Conversion.TEXT, is_joined=True)
+    joins = [attribute_join(join, mapping, [protected], keys_are_unique=unique) for unique in (True, False)]
     return [
         query.as_string()
         for query in (
+            *(predictions_query(mapping, WINDOW, [protected], ids_are_unique=False, join=each) for each in joins),
+            outcomes_query(mapping, labels, WINDOW, [selected], label=selected, values=[protected], join=joins[1]),
+            probe_join(mapping, joins[0]),
             predictions_query(mapping, WINDOW, [selected], ids_are_unique=True),
             predictions_query(mapping, WINDOW, [selected], ids_are_unique=False),
             outcomes_query(mapping, labels, WINDOW, [selected], label=selected, values=[selected]),
@@ -113,3 +122,16 @@ def test_columns_are_converted_to_what_arrow_carries(type_name: str, conversion:
     selected = Selected(LogColumn("x", type_name), conversion)
     statement = predictions_query(mapping, WINDOW, [selected], ids_are_unique=True).as_string()
     assert statement.startswith(f'SELECT {expected} FROM "t" AS log WHERE ')
+
+
+def test_a_key_that_stands_twice_in_a_joined_table_counts_once() -> None:
+    mapping = Predictions.model_validate({"table": "t", "id": "i", "time": "x", "version": "v", "prediction": "p"})
+    join = AttributeJoin.model_validate({"table": "people", "key": "k", "attributes": [{"column": "sex"}]})
+    sex = Selected(LogColumn("sex", "text"), Conversion.TEXT, is_joined=True)
+    assert attribute_join(join, mapping, [sex], keys_are_unique=True).as_string() == (
+        ' LEFT JOIN "people" AS protected ON "protected"."k" = "log"."i"'
+    )
+    assert attribute_join(join, mapping, [sex], keys_are_unique=False).as_string() == (
+        ' LEFT JOIN (SELECT DISTINCT ON ("protected"."k") protected.* FROM "people" AS protected '
+        'ORDER BY "protected"."k", "protected"."sex"::text) AS protected ON "protected"."k" = "log"."i"'
+    )
