@@ -13,6 +13,7 @@ from driftline.errors import NoBaseline
 
 if TYPE_CHECKING:
     from driftline.drift import Calibration
+    from driftline.monitoring.monitor import Monitor
     from driftline.store.baselines import StoredBaseline
 
 app = typer.Typer(help="Build and explain a model's baseline.", no_args_is_help=True, rich_markup_mode=None)
@@ -51,6 +52,7 @@ def show(model: Model, models: Models = DEFAULT_MODELS) -> None:
         table.add_row(subject, baseline.roles[subject].value, cells)
     console.print(table)
     _explain_calibration(console, baseline)
+    _explain_joint(console, monitor, baseline)
 
 
 def _explain_calibration(console: Console, baseline: StoredBaseline) -> None:
@@ -68,6 +70,22 @@ def _explain_calibration(console: Console, baseline: StoredBaseline) -> None:
             f"\nDrift{f' of {segment}' if segment else ''}, windows of {hours} h:", style="bold", markup=False
         )
         console.print(calibration.explained(rows) if segment == "" else _budget(calibration), markup=False)
+
+
+def _explain_joint(console: Console, monitor: Monitor, baseline: StoredBaseline) -> None:
+    """What was learned of all features together, at the size of the usual window."""
+    from driftline.monitoring.calibration import joint_budget
+    from driftline.monitoring.multivariate import is_joint, stored_joint
+
+    console.print("\nDrift of all features together:", style="bold")
+    learned = stored_joint(baseline)
+    if not is_joint(monitor):
+        console.print("Switched off (checks.drift.multivariate.enabled).", markup=False)
+    elif learned is None:
+        console.print(f"Not learned. Run: driftline baseline build {monitor.model}", markup=False)
+    else:
+        rows = round(baseline.rows * (monitor.config.schedule.lookback / baseline.period.length))
+        console.print(learned.explained(rows, joint_budget(monitor)), markup=False, highlight=False)
 
 
 def _budget(calibration: Calibration) -> str:

@@ -111,6 +111,28 @@ class MultivariateCalibration:
         size = self.size_for(rows)
         return None if size is None else self.nulls[size].get(test)
 
+    def explained(self, rows: int, false_alarm_rate: float) -> str:
+        """What was learned, for people, with the thresholds that windows of ``rows`` rows are held against."""
+        if not self.nulls:
+            return f"Not calibrated: {self.reason}. Windows are not evaluated."
+        columns = f"{len(self.features)} features{f' and the score {self.score!r}' if self.score else ''}"
+        lines = [
+            f"Learned from {self.blocks} windows of the baseline ({self.rows:,} sampled rows in the median), "
+            f"{columns}; {false_alarm_rate:.2%} of clean windows may alarm."
+        ]
+        size = self.size_for(rows)
+        if size is None:
+            return "\n".join(
+                [
+                    *lines,
+                    f"  Windows of {rows:,} rows are not evaluated: the smallest learned size is {min(self.nulls)}.",
+                ]
+            )
+        lines.append(f"Thresholds at {rows:,} rows (thinned to {size:,} against {reference_rows(size):,}):")
+        share = false_alarm_rate / len(self.nulls[size])
+        lines += [f"  {test}: {_in_words(test, null, share)}" for test, null in self.nulls[size].items()]
+        return "\n".join(lines)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON-serializable objects."""
         return {"format": FORMAT, **asdict(self), "nulls": {str(k): _plain(v) for k, v in self.nulls.items()}}
@@ -215,8 +237,8 @@ def in_normal_unit(test: str, statistic: float) -> float:
     """The statistic where its spread over clean windows is about normal, and no limit lies beyond its range.
 
     An AUC as ``ln(d + 0.5)`` with ``d = sqrt(2) z(AUC)``, the distance in standard deviations of two normal samples
-    with that AUC; a Kolmogorov-Smirnov distance as its logit; the largest change of a correlation as its logarithm; the
-    log ratio of the reconstruction errors as it is.
+    with that AUC; a Kolmogorov-Smirnov distance as its logit; the log ratio of the reconstruction errors as it is. The
+    largest change of a correlation has a unit that goes with the number of pairs (`MaximumUnit`).
     Chosen by simulation: with 30 windows that differ normally in 1, 3 or 30 features, or not at all, the predictive
     tail at 1/300 was 0.000 to 0.003, where that of the plain statistic reaches 0.016.
     """
@@ -225,7 +247,7 @@ def in_normal_unit(test: str, statistic: float) -> float:
         return math.log(max(math.sqrt(2) * float(special.ndtri(area)) + DISTANCE_OFFSET, 0.05))
     if test == MultivariateTest.SCORE_DRIFT:
         return float(special.logit(min(max(statistic, 1e-6), 1 - 1e-6)))
-    return math.log(max(statistic, 1e-6)) if test == MultivariateTest.CORRELATION_CHANGE else statistic
+    return statistic
 
 
 def from_normal_unit(test: str, value: float) -> float:
@@ -234,7 +256,7 @@ def from_normal_unit(test: str, value: float) -> float:
         return float(special.ndtr((math.exp(value) - DISTANCE_OFFSET) / math.sqrt(2)))
     if test == MultivariateTest.SCORE_DRIFT:
         return float(special.expit(value))
-    return math.exp(value) if test == MultivariateTest.CORRELATION_CHANGE else value
+    return value
 
 
 def score_distance(reference: Table, current: Table, score: str) -> float:
@@ -255,35 +277,47 @@ def _learned(
     measures: list[tuple[MultivariateTest, Table, Callable[[Table, Table], float]]] = []
     if table.features:
         measures += [
-            (MultivariateTest.DOMAIN_CLASSIFIER, table, area_between),
+            (MultivariateTest.DOMAIN_CLASSIFIER, table, _area),
             (MultivariateTest.PCA_RECONSTRUCTION, table, partial(_log_ratio, calibration.explained_variance)),
-            (MultivariateTest.CORRELATION_CHANGE, table, largest_change),
+            (MultivariateTest.CORRELATION_CHANGE, table, _correlation_score),
         ]
     if scores is not None and calibration.score is not None and calibration.score in scores.numbers:
-        measures.append((MultivariateTest.SCORE_DRIFT, scores, partial(score_distance, score=calibration.score)))
+        measures.append((MultivariateTest.SCORE_DRIFT, scores, partial(_score, calibration.score)))
     nulls: dict[str, WindowNull] = {}
     for test, rows, measure in measures:
-        values = _over_windows(test, rows, measure, labels, size)
+        values = _over_windows(rows, measure, labels, size)
         if len(values) >= LEAST_BLOCKS:
             nulls[test.value] = WindowNull(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
     return nulls
 
 
 def _over_windows(
-    test: MultivariateTest,
     table: Table,
     measure: Callable[[Table, Table], float],
     labels: NDArray[np.intp],
     size: int,
 ) -> list[float]:
-    """The statistic of each block of enough rows against the others; a block where it is undefined teaches nothing."""
+    """What ``measure`` finds of each block of enough rows against the others; where it is undefined, nothing."""
     values = []
     for block in np.flatnonzero(np.bincount(labels[labels >= 0]) >= size).tolist():
         try:
-            values.append(in_normal_unit(test, measure(*_split(table, labels, block, size))))
+            values.append(measure(*_split(table, labels, block, size)))
         except NotEvaluable:
             continue
     return values
+
+
+def _area(reference: Table, current: Table) -> float:
+    return in_normal_unit(MultivariateTest.DOMAIN_CLASSIFIER, area_between(reference, current))
+
+
+def _correlation_score(reference: Table, current: Table) -> float:
+    found = largest_change(reference, current)
+    return found.unit.of(found.largest)
+
+
+def _score(score: str, reference: Table, current: Table) -> float:
+    return in_normal_unit(MultivariateTest.SCORE_DRIFT, score_distance(reference, current, score))
 
 
 def _log_ratio(explained_variance: float, reference: Table, current: Table) -> float:
@@ -296,6 +330,17 @@ def _split(table: Table, labels: NDArray[np.intp], block: int, size: int) -> tup
     others, own = np.flatnonzero(labels != block), np.flatnonzero(labels == block)
     drawn = rng.choice(others, min(reference_rows(size), others.size), replace=False)
     return table.take(np.sort(drawn)), table.take(np.sort(rng.choice(own, size, replace=False)))
+
+
+def _in_words(test: str, null: WindowNull, share: float) -> str:
+    """The usual value of a statistic and its limits."""
+    tail = share / 2 if test in TWO_SIDED else share
+    if test == MultivariateTest.CORRELATION_CHANGE:
+        return f"usually {null.mean:+.1f} normal deviates of chance, evidence from {null.quantile(tail):+.1f}"
+    usual, highest = from_normal_unit(test, null.mean), from_normal_unit(test, null.quantile(tail))
+    if test in TWO_SIDED:
+        return f"usually {usual:+.3f}, evidence from {null.quantile(1 - tail):+.3f} down and {highest:+.3f} up"
+    return f"usually {usual:.3f}, evidence from {highest:.3f}"
 
 
 def _plain(nulls: Mapping[str, WindowNull]) -> dict[str, dict[str, float]]:

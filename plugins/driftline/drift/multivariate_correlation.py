@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from driftline.drift.encoding import Encoding, Table
 from driftline.drift.pairs import NotEvaluable
@@ -19,6 +21,7 @@ hangs on a handful of rows."""
 LARGEST_CORRELATION = 0.99
 """Correlations are cut off here, so that copies of a column are no infinite change when one row differs."""
 NAMED_PAIRS = 3
+LOWEST_SCORE = -4.0
 SEED = 20_260_105
 
 
@@ -44,6 +47,8 @@ class CorrelationChange:
         The pairs of features that changed most, the largest first; the largest of each pair of features only.
     compared:
         Pairs of columns that were compared.
+    rows:
+        Of the reference and the current side.
     chance:
         The largest changes when the rows' sides are drawn by lot, one per permutation.
     """
@@ -51,12 +56,49 @@ class CorrelationChange:
     largest: float
     pairs: tuple[PairChange, ...]
     compared: int
+    rows: tuple[int, int]
     chance: tuple[float, ...] = ()
 
+    @property
+    def unit(self) -> MaximumUnit:
+        return MaximumUnit(self.compared, self.rows)
 
-def largest_change(reference: Table, current: Table) -> float:
-    """The statistic alone. Raises `NotEvaluable` as `correlation_change` does."""
-    return float(_Columns.of(reference, current).changes().max())
+
+@dataclass(frozen=True)
+class MaximumUnit:
+    """The largest change as the normal score of its p-value, were all pairs independent and normal.
+
+    Chance is then about standard normal, however many pairs there are: the largest of few is spread widely and skewed,
+    that of many is not, and one logarithm or root does not serve both. For large changes it grows as the change does,
+    so that days which differ are in the unit of the change.
+    """
+
+    compared: int
+    rows: tuple[int, int]
+
+    @property
+    def standard_error(self) -> float:
+        """Of a difference of two Fisher z."""
+        return math.sqrt(sum(1 / max(rows - 3, 1) for rows in self.rows))
+
+    def of(self, change: float) -> float:
+        log_tail = math.log(2) + float(special.log_ndtr(-change / self.standard_error))
+        is_far = log_tail < -20
+        log_p = math.log(self.compared) + log_tail if is_far else _log_of_any(math.exp(log_tail), self.compared)
+        return max(-float(special.ndtri_exp(log_p)), LOWEST_SCORE)
+
+    def back(self, score: float) -> float:
+        log_p = float(special.log_ndtr(-score))
+        is_far = log_p < -20
+        log_tail = log_p - math.log(self.compared) if is_far else _log_of_one(math.exp(log_p), self.compared)
+        return -float(special.ndtri_exp(log_tail - math.log(2))) * self.standard_error
+
+
+def largest_change(reference: Table, current: Table) -> CorrelationChange:
+    """The statistic alone, without names and chance. Raises `NotEvaluable` as `correlation_change` does."""
+    columns = _Columns.of(reference, current)
+    changes = columns.changes()
+    return CorrelationChange(float(changes.max()), (), int(changes.size), columns.rows)
 
 
 def correlation_change(reference: Table, current: Table) -> CorrelationChange:
@@ -86,6 +128,7 @@ def correlation_change(reference: Table, current: Table) -> CorrelationChange:
         largest=float(changes.max()),
         pairs=columns.named(changes),
         compared=int(changes.size),
+        rows=columns.rows,
         chance=columns.by_chance(),
     )
 
@@ -158,6 +201,16 @@ class _Columns:
         deviations = np.sqrt(np.maximum(np.diag(covariances), 1e-12))
         correlations: Floats = (covariances / np.outer(deviations, deviations))[self.first, self.second]
         return correlations
+
+
+def _log_of_any(tail: float, compared: int) -> float:
+    """Log probability that any of ``compared`` independent statistics lies in a tail."""
+    return math.log(max(-math.expm1(compared * math.log1p(-min(tail, 1 - 1e-12))), 1e-300))
+
+
+def _log_of_one(p_value: float, compared: int) -> float:
+    """Log tail of one statistic at which any of ``compared`` lies in it with probability ``p_value``."""
+    return math.log(max(-math.expm1(math.log1p(-min(p_value, 1 - 1e-12)) / compared), 1e-300))
 
 
 def _is_common(matrix: Floats) -> NDArray[np.bool_]:

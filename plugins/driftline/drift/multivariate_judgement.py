@@ -10,6 +10,7 @@ from scipy import stats
 
 from driftline.drift.measurement import POWER_80, Evidence
 from driftline.drift.multivariate_calibration import TWO_SIDED, WindowNull, from_normal_unit, in_normal_unit
+from driftline.drift.multivariate_correlation import MaximumUnit
 from driftline.drift.result import DriftResult, DriftStatus
 from driftline.drift.severity import severity_of
 
@@ -31,6 +32,8 @@ class Observation:
         Standard deviation of the statistic from sampling alone.
     sizes:
         Rows looked at on either side.
+    unit:
+        Where the statistic is about normal, if not that of its test (`in_normal_unit`).
     summary, carriers, remark:
         For people: what was measured, the features that carry it, and what to know about them.
     """
@@ -44,6 +47,14 @@ class Observation:
     carriers: tuple[str, ...] = ()
     remark: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    unit: MaximumUnit | None = None
+
+    @property
+    def in_unit(self) -> float:
+        return in_normal_unit(self.test, self.value) if self.unit is None else self.unit.of(self.value)
+
+    def from_unit(self, value: float) -> float:
+        return from_normal_unit(self.test, value) if self.unit is None else self.unit.back(value)
 
 
 def judged(observation: Observation, window_null: WindowNull | None, significance: float, floor: float) -> DriftResult:
@@ -97,9 +108,9 @@ def _evidence(observation: Observation, window_null: WindowNull | None, signific
 
 
 def _against_windows(observation: Observation, null: WindowNull, significance: float) -> tuple[float, float]:
-    value = in_normal_unit(observation.test, observation.value)
+    value = observation.in_unit
     if observation.test not in TWO_SIDED:
-        return null.upper_tail(value), from_normal_unit(observation.test, null.quantile(significance))
+        return null.upper_tail(value), observation.from_unit(null.quantile(significance))
     p_value = 2 * float(stats.t.sf(abs(null.distance(value)), null.windows - 1))
     is_rise = value >= null.mean
     limit = null.quantile(significance / 2) if is_rise else -null.quantile(1 - significance / 2)

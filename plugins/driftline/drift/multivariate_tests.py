@@ -20,8 +20,6 @@ from driftline.drift.multivariate_calibration import (
     MultivariateCalibration,
     MultivariateTest,
     WindowNull,
-    from_normal_unit,
-    in_normal_unit,
     reference_rows,
     score_distance,
 )
@@ -88,8 +86,10 @@ class MultivariateDriftTest(ABC):
                 raise NotEvaluable(f"No column can be compared. {reasons}".strip())
             self._require_calibration(sizes[1])
             observation = self.observe(*self._thinned(pair))
-        except (InputError, ArithmeticError, ValueError) as error:
+        except InputError as error:
             return not_evaluated(self.name.value, SUBJECT, str(error), sizes)
+        except (ArithmeticError, ValueError, RuntimeError, MemoryError) as error:  # one test never costs the others
+            return not_evaluated(self.name.value, SUBJECT, f"{type(error).__name__}: {error}", sizes)
         return judged(observation, self._window_null(sizes[1]), self.significance, self.floor)
 
     @abstractmethod
@@ -233,7 +233,7 @@ class CorrelationTest(MultivariateDriftTest):
             test=self.name.value,
             value=found.largest,
             analytic=self._by_chance(found),
-            deviation=math.sqrt(1 / sizes[0] + 1 / sizes[1]),
+            deviation=found.unit.standard_error,
             sizes=sizes,
             summary=(
                 f"The correlation of {listed(leading.features)} went from {leading.before:+.2f} to {leading.now:+.2f} "
@@ -242,13 +242,14 @@ class CorrelationTest(MultivariateDriftTest):
             carriers=_carrying_pairs(found),
             remark=f"It changed most of {found.compared:,} pairs.",
             details={"compared": found.compared, "pairs": [asdict(pair) for pair in found.pairs]},
+            unit=found.unit,
         )
 
     def _by_chance(self, found: CorrelationChange) -> Evidence:
-        values = [in_normal_unit(self.name, value) for value in found.chance]
+        values = [found.unit.of(value) for value in found.chance]
         null = WindowNull(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
-        critical = from_normal_unit(self.name, null.quantile(self.significance))
-        return self._evidence(critical, null.upper_tail(in_normal_unit(self.name, found.largest)))
+        critical = found.unit.back(null.quantile(self.significance))
+        return self._evidence(critical, null.upper_tail(found.unit.of(found.largest)))
 
 
 @dataclass(frozen=True, kw_only=True)

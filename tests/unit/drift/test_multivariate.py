@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 
 from driftline.drift import (
@@ -23,9 +24,16 @@ from driftline.drift import (
     findings_of,
     learn_multivariate,
 )
-from driftline.drift.domain_classifier import area_between, area_under_curve, separation_of
+from driftline.drift.domain_classifier import (
+    PENALTY,
+    _CrossFit,
+    _Design,
+    area_between,
+    area_under_curve,
+    separation_of,
+)
 from driftline.drift.encoding import Encoding, read_tables
-from driftline.drift.multivariate_calibration import WindowNull, from_normal_unit, in_normal_unit
+from driftline.drift.multivariate_calibration import WindowNull, chosen_blocks, from_normal_unit, in_normal_unit
 from driftline.drift.rank_tests import KolmogorovSmirnovTest
 from driftline.drift.reconstruction import reconstruction_of
 from driftline.errors import InputError
@@ -79,20 +87,21 @@ def test_small_shifts_of_many_features_add_up():
 
 def test_clean_data_is_clean():
     verdict = check_multivariate(None, _frame(5), _frame(6))
-    assert [result.status for result in verdict.results] == [DriftStatus.OK, DriftStatus.OK]
+    assert [result.status for result in verdict.results] == [DriftStatus.OK] * 3
     assert verdict.severity is DriftSeverity.NONE
 
 
 def test_p_values_of_clean_data_are_those_of_chance():
     """120 pairs, fixed seeds: at 0.1 a binomial count is 4 to 21 with probability 0.998, at 0.01 at most 5."""
-    domain, components = [], []
+    domain, components, pairs = [], [], []
     for seed in range(120):
         reference = _frame(1_000 + seed, 300, 6, correlation=0.5)
         current = _frame(2_000 + seed, 250, 6, correlation=0.5)
-        first, second = check_multivariate(None, reference, current).results
+        first, second, third = check_multivariate(None, reference, current).results
         domain.append(first.p_value)
         components.append(second.p_value)
-    for p_values in (np.array(domain), np.array(components)):
+        pairs.append(third.p_value)
+    for p_values in (np.array(domain), np.array(components), np.array(pairs)):
         assert 4 <= np.count_nonzero(p_values < 0.1) <= 21
         assert np.count_nonzero(p_values < 0.01) <= 5
 
@@ -107,6 +116,20 @@ def test_the_area_under_the_curve_is_scikit_learns():
     scores, labels = rng.integers(0, 20, (200, 3)).astype(float), (rng.random((200, 3)) < 0.4).astype(float)
     expected = [roc_auc_score(labels[:, column], scores[:, column]) for column in range(3)]
     assert np.allclose(area_under_curve(scores, labels), expected)
+
+
+def test_the_classifier_ranks_as_scikit_learns_ridge_does():
+    """Fold by fold, on the same columns: the sums over the other folds are those of the rows that are fitted on."""
+    pair = read_tables(_frame(20, 300, 5), _frame(21, 200, 5, shift=0.5, shifted=2))
+    design = _Design.of(pair.reference, pair.current)
+    fit = _CrossFit.of(design, design.is_current[:, np.newaxis])
+    for fold, area in enumerate(fit.areas()[:, 0]):
+        held_out = design.folds == fold
+        model = Ridge(alpha=PENALTY * design.matrix.shape[1])
+        model.fit(design.matrix[~held_out].astype(float), design.is_current[~held_out])
+        expected = model.predict(design.matrix[held_out].astype(float))
+        assert np.corrcoef(expected, fit.scores(fold)[:, 0])[0, 1] == pytest.approx(1, abs=1e-6)
+        assert area == pytest.approx(roc_auc_score(design.is_current[held_out], expected), abs=1e-4)
 
 
 def test_the_area_is_the_same_with_and_without_permutations():
@@ -203,7 +226,7 @@ def _mixed(seed, cards):
 )  # fmt: skip
 def test_what_cannot_be_judged_says_why(reference, current, reason):
     verdict = check_multivariate(None, reference, current)
-    assert [result.status for result in verdict.results] == [DriftStatus.NOT_EVALUATED] * 2
+    assert [result.status for result in verdict.results] == [DriftStatus.NOT_EVALUATED] * 3
     assert all(reason in result.reason for result in verdict.results)
 
 
@@ -219,6 +242,7 @@ def test_a_single_feature_has_no_components():
     found = _by_test(check_multivariate(None, _frame(1, 500, 2)[["feature_0"]], _frame(2, 500, 2)[["feature_0"]]))
     assert found["domain_classifier"].status is DriftStatus.OK
     assert "at least 2" in found["pca_reconstruction"].reason
+    assert "two features" in found["correlation_change"].reason
 
 
 def test_copies_of_one_column_have_no_reconstruction_error_to_compare():
@@ -260,11 +284,11 @@ def _odd(kind, rng):
 def test_the_budget_is_split_between_the_tests():
     reference = _frame(1, 300, 4).assign(score=np.linspace(0, 1, 300))
     current = _frame(2, 300, 4).assign(score=np.linspace(0, 1, 300))
-    two = _by_test(check_multivariate(None, reference.drop(columns="score"), current, false_alarm_rate=0.01))
-    three = _by_test(check_multivariate(None, reference, current, score="score", false_alarm_rate=0.015))
-    assert set(three) == {"domain_classifier", "pca_reconstruction", "score_drift"}
-    assert two["domain_classifier"].details["left_out"] == {"score": "The reference has no column 'score'."}
-    assert two["domain_classifier"].threshold == three["domain_classifier"].threshold
+    three = _by_test(check_multivariate(None, reference.drop(columns="score"), current, false_alarm_rate=0.015))
+    four = _by_test(check_multivariate(None, reference, current, score="score", false_alarm_rate=0.02))
+    assert set(four) == {"domain_classifier", "pca_reconstruction", "correlation_change", "score_drift"}
+    assert three["domain_classifier"].details["left_out"] == {"score": "The reference has no column 'score'."}
+    assert three["domain_classifier"].threshold == four["domain_classifier"].threshold
     with pytest.raises(InputError, match="false_alarm_rate is 0"):
         check_multivariate(None, reference, current, false_alarm_rate=0)
     with pytest.raises(InputError, match="explained_variance is 1"):
@@ -291,7 +315,7 @@ def test_a_large_drift_is_beyond_the_days():
     current = _seasonal(200, 1)[0]
     current[["f0", "f1", "f2"]] += 2.0
     current["score"] = current["score"] ** 4
-    found = _by_test(check_multivariate(calibration, reference, current))
+    found = _by_test(check_multivariate(calibration, reference, current, false_alarm_rate=0.01))
     assert found["domain_classifier"].detected
     assert found["score_drift"].detected
 
@@ -312,6 +336,35 @@ def test_a_window_is_thinned_to_a_size_that_was_learned():
     assert tuple(calibration.nulls) == (200,)
     found = _by_test(check_multivariate(calibration, reference, _seasonal(400, 1, rows=450)[0]))
     assert found["domain_classifier"].current_size == 200
+
+
+def test_learned_are_the_sizes_that_windows_reach_and_the_smallest():
+    frame, days = _seasonal(7, 11, rows=600, features=2)
+    calibration = learn_multivariate(frame, days)
+    assert (tuple(calibration.nulls), calibration.rows, calibration.blocks) == ((200, 500), 600, 11)
+    assert calibration.size_for(499) == 200
+
+
+def test_of_many_blocks_forty_are_learned_on_spread_over_all():
+    chosen = chosen_blocks(112)
+    assert (chosen.size, chosen[0], chosen[-1]) == (40, 0, 111)
+    assert set(np.diff(chosen)) <= {2, 3}
+    assert np.bincount(chosen % 4).min() >= 9, "windows of six hours: every time of day is there"
+    assert chosen_blocks(28).tolist() == list(range(28))
+    assert chosen_blocks(0).size == 0
+
+
+def test_what_was_not_learned_is_not_evaluated_where_only_calibrated_evidence_counts():
+    calibration, reference = _seasonal_calibration()
+    current = _seasonal(500, 1)[0]
+    known = check_multivariate(calibration, reference, current, only_calibrated=True)
+    assert {result.status for result in known.results} == {DriftStatus.OK}
+    small = check_multivariate(calibration, reference, current[:120], minimum_rows=100, only_calibrated=True)
+    assert all("windows of the baseline with 120 rows" in result.reason for result in small.results)
+    for unknown, reason in ((None, "with 250 rows"), (learn_multivariate(*_seasonal(1, 9)), "9 of 9 windows")):
+        verdict = check_multivariate(unknown, reference, current, score="score", only_calibrated=True)
+        assert {result.status for result in verdict.results} == {DriftStatus.NOT_EVALUATED}
+        assert all(reason in result.reason for result in verdict.results)
 
 
 def test_too_few_or_too_small_blocks_fall_back_to_independent_rows_and_say_so():
@@ -347,7 +400,8 @@ def test_the_detector_joins_both_views_in_one_verdict():
     reference, current = _frame(1, 600, 4, correlation=0.7), _frame(2, 600, 4, correlation=-0.7)
     verdict = DriftDetector().detect_joint_drift(reference, current)
     assert verdict.drifted_features == ("multivariate",)
+    assert "correlation_change" in DriftDetector().generate_drift_report(verdict)
     tests = {finding.test for finding in findings_of(verdict, version="1", segment="", comparison=Comparison.BASELINE)}
     assert {"kolmogorov_smirnov", "domain_classifier", "pca_reconstruction"} <= tests
-    assert "multivariate" in DriftDetector().generate_drift_report(verdict)
+    assert "All features together" in DriftDetector().generate_drift_report(verdict)
     assert "independent rows" in " ".join(verdict.notes)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from driftline.drift import DriftDetector, ReportFormat
+from driftline.drift import DriftDetector, ReportFormat, check_multivariate
+from driftline.drift.report import render_drift_report
 
 HOSTILE = "<script>alert(1)</script>|`x`"
 
@@ -85,3 +86,23 @@ def test_a_clean_report_says_so():
         report = DriftDetector().generate_drift_report(verdict, "t", format)
         assert "No drift detected" in report
         assert "Nothing to do." in report
+
+
+@pytest.mark.parametrize("format", list(ReportFormat))
+def test_what_all_features_do_together_has_a_section_of_its_own(format):
+    rng = np.random.default_rng(5)
+    left, noise = rng.standard_normal((2, 600))
+    reference = pd.DataFrame({"a<b": left, "other": 0.6 * left + 0.8 * noise, "score": rng.random(600)})
+    current = reference.assign(other=-0.6 * left + 0.8 * noise)
+    verdict = DriftDetector().detect_multivariate_drift(reference, current)
+    joint = check_multivariate(None, reference, current, score="score")
+    report = render_drift_report(verdict, "Report", format, joint=joint)
+    assert not verdict.detected
+    assert f"Drift detected ({joint.severity})" in report
+    assert "All features together" in report
+    for result in joint.results:
+        assert result.test in report.replace("\\_", "_")
+    if format is ReportFormat.HTML:
+        assert "a<b" not in report
+        assert "0 of 3 features drifted" in report
+    assert "All features together" not in render_drift_report(verdict, "Report", format)
