@@ -76,8 +76,8 @@ def _content(
     return {
         "title": title,
         "verdict": verdict,
-        "status": f"Drift detected ({verdict.severity})" if verdict.detected else "No drift detected",
-        "action": _ACTIONS[verdict.severity],
+        "status": _status(verdict),
+        "action": _ACTIONS[verdict.severity] if verdict.is_evaluated else "Mend the input: the reasons are below.",
         "features": [
             replace(
                 _feature(verdict, name, leading[name], with_pictures and rank < MAXIMUM_DRAWN_FEATURES),
@@ -88,6 +88,12 @@ def _content(
         "causes": localization.sentences,
         "evaluated": len({result.feature_name for result in verdict.results if not result.reason}),
     }
+
+
+def _status(verdict: DriftVerdict) -> str:
+    if not verdict.is_evaluated:
+        return "Nothing could be evaluated"
+    return f"Drift detected ({verdict.severity})" if verdict.detected else "No drift detected"
 
 
 def _feature(verdict: DriftVerdict, name: str, leading: DriftResult, with_picture: bool) -> FeatureReport:

@@ -74,9 +74,7 @@ class NumericProfile:
         )
 
     @classmethod
-    def of_baseline(
-        cls, values: Floats, is_null: NDArray[np.bool_] | None = None, invalid: int = 0
-    ) -> NumericProfile:
+    def of_baseline(cls, values: Floats, is_null: NDArray[np.bool_] | None = None, invalid: int = 0) -> NumericProfile:
         """Counts ``values`` into the cells that they ask for, as `of` does; they are sorted only once."""
         values = np.asarray(values, dtype=np.float64)
         is_finite, is_null = np.isfinite(values), np.isnan(values) if is_null is None else is_null
