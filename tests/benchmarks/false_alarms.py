@@ -24,7 +24,7 @@ from tests.benchmarks.drift_rules import CALIBRATED, RULES, Rules, drifted
 DAYS = 28
 STEP_HOURS = 30
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "false_alarms.md"
-PLAN = {200: (5, 50), 1_000: (5, 50), 10_000: (4, 40), 100_000: (1, 30)}
+PLAN = {200: (5, 50), 1_000: (5, 50), 10_000: (4, 40), 100_000: (2, 60)}
 """Window size: (baselines, windows after each)."""
 
 Columns = dict[tuple[str, int], tuple[Tally[str], int]]

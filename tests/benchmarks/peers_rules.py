@@ -1,6 +1,7 @@
 """What Evidently and NannyML say, run by `peers.py` in an environment that has them and nothing of Driftline.
 
-`python peers_rules.py verdicts FOLDER` judges the windows that `peers_windows.py` wrote there;
+`python peers_rules.py verdicts FOLDER` judges the windows that `peers_windows.py` wrote there, `slow` those of
+`slow_drift.py`;
 `python peers_rules.py {evidently,nannyml} FOLDER REPEATS` times one comparison. Each prints one JSON object last.
 """
 
@@ -24,6 +25,9 @@ import pandas as pd  # noqa: E402 - both read the settings above when they are i
 
 EVIDENTLY_ROWS = 30_000
 """Rows of the baseline, drawn at random, that Evidently gets: with all of them a window would take it 15 s."""
+
+NANNYML_WINDOWS = 60
+"""Windows of a slow drift that NannyML judges at once."""
 
 
 def evidently_drifted(reference: pd.DataFrame, current: pd.DataFrame) -> list[str]:
@@ -103,6 +107,27 @@ def verdicts(folder: Path) -> dict[str, Any]:
     }
 
 
+def slow(folder: Path) -> dict[str, list[list[str]]]:
+    """What each calls drifted in the windows of ``plan.json``, up to the first that finds the drift."""
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    log = pd.read_parquet(folder / "log.parquet")
+    reference = log.iloc[: plan["reference_rows"]]
+    drawn = reference.sample(min(EVIDENTLY_ROWS, len(reference)), random_state=0)
+    windows = [log.iloc[start:end] for start, end in plan["windows"]]
+    first, drifting = plan["first_drifting"], set(plan["drifting"])
+    evidently: list[list[str]] = []
+    for window in windows:
+        evidently.append(evidently_drifted(drawn, window))
+        if len(evidently) > first and drifting & set(evidently[-1]):
+            break
+    nannyml: list[list[str]] = []
+    for start in range(0, len(windows), NANNYML_WINDOWS):
+        nannyml += nannyml_alerts(reference, windows[start : start + NANNYML_WINDOWS])
+        if any(drifting & set(names) for names in nannyml[first:]):
+            break
+    return {"evidently": evidently, "nannyml": nannyml}
+
+
 def timed(run: Callable[[pd.DataFrame, pd.DataFrame], object], folder: Path, repeats: int) -> dict[str, Any]:
     """Wall seconds of each repetition, and the process's memory (MiB) before and at its peak."""
     reference = pd.read_parquet(folder / "reference.parquet")
@@ -128,6 +153,8 @@ def main() -> None:
     way, folder, *more = sys.argv[1:]
     if way == "verdicts":
         result = verdicts(Path(folder))
+    elif way == "slow":
+        result = slow(Path(folder))
     elif way == "evidently":
         result = timed(evidently_drifted, Path(folder), int(more[0]))
     else:

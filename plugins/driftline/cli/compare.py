@@ -42,7 +42,7 @@ def compare(  # noqa: PLR0917 - typer's options
 ) -> None:
     """Compare two files column by column and say what has drifted.
 
-    Exit code 0: no drift; 1: drift; 2: the input does not allow it.
+    Exit code 0: no drift; 1: drift; 2: the input does not allow it (or no column could be evaluated).
     """
     from driftline.cli.tables import read_table
     from driftline.drift import DriftDetector, DriftThresholds, ReportFormat
@@ -59,7 +59,13 @@ def compare(  # noqa: PLR0917 - typer's options
         typer.echo(json.dumps(_as_json(verdict, before.num_rows, after.num_rows), indent=2, allow_nan=False))
     else:
         typer.echo(detector.generate_drift_report(verdict, title, ReportFormat.TEXT))
-    raise typer.Exit(ExitCode.FOUND if verdict.detected else ExitCode.CLEAR)
+    raise typer.Exit(_exit_code(verdict))
+
+
+def _exit_code(verdict: DriftVerdict) -> ExitCode:
+    if not verdict.is_evaluated:
+        return ExitCode.REFUSED
+    return ExitCode.FOUND if verdict.detected else ExitCode.CLEAR
 
 
 def _kinds(written: list[str]) -> dict[str, str]:
@@ -114,6 +120,7 @@ def _result(result: DriftResult) -> dict[str, Any]:
         "reason": result.reason,
         "reference_size": result.reference_size,
         "current_size": result.current_size,
+        "minimum_detectable_shift": _finite(result.minimum_detectable_shift),
         "description": result.description,
         "recommendation": result.recommendation,
     }

@@ -79,7 +79,7 @@ class JensenShannonDivergence(CellDriftTest):
 
     Statistic and effect: 0 (alike) to 1 (no cell in common); 0.1 is a large change (a shift by 0.75 sd). It is the
     square of the Jensen-Shannon *distance*. Needs no smoothing. Evidence: the chi-square test on the same cells.
-    Assumes independent rows.
+    Assumes independent rows. Not for small shifts (0.25 sd are 0.01 only), nor for a feature whose every value is new.
 
     Source: Lin (1991), "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37.
     """
@@ -99,7 +99,11 @@ class HellingerDistance(CellDriftTest):
     """Distance of the roots of the shares, on the reference's deciles or levels.
 
     Statistic and effect: 0 to 1; about ``sqrt(PSI / 8)`` for small changes. Evidence: the chi-square test on the same
-    cells. Assumes independent rows.
+    cells. Assumes independent rows. Not for few rows in many cells: what is missing from the smaller side by chance
+    looks like a distance.
+
+    Source: Hellinger (1909), "Neue Begründung der Theorie quadratischer Formen von unendlichvielen Veränderlichen",
+    Journal für die reine und angewandte Mathematik 136; Le Cam and Yang (2000), "Asymptotics in Statistics", 3.2.
     """
 
     name: ClassVar[str] = "hellinger"
@@ -117,8 +121,10 @@ class TotalVariation(CellDriftTest):
     """Share of the rows that would have to change their cell, on the reference's deciles or levels.
 
     Statistic and effect: 0 to 1. ``details["largest_share_difference"]`` is the L-infinity distance, the largest change
-    of one cell's share. With many levels and few rows it is large by chance alone: the evidence (chi-square test on the
-    same cells) decides. Assumes independent rows.
+    of one cell's share. Evidence: the chi-square test on the same cells. Assumes independent rows. Not for levels with
+    an order, whose distances it does not know, nor alone for many levels and few rows, where it is large by chance.
+
+    Source: Levin and Peres (2017), "Markov Chains and Mixing Times", 4.1.
     """
 
     name: ClassVar[str] = "total_variation"
@@ -148,7 +154,11 @@ class ChiSquareTest(CellDriftTest):
     Statistic: chi-square, 0 and up (`scipy.stats.chi2_contingency` without Yates' correction); levels whose expected
     count is below 5 on the smaller side are pooled, levels without any row are left out. Effect: the total variation,
     because the statistic itself grows with the rows. The reference is a sample too: a goodness-of-fit test against it
-    as if it were exact alarms on nothing in 20 to 50 % of windows. Assumes independent rows.
+    as if it were exact alarms on nothing in 20 to 50 % of windows. Assumes independent rows. Not for numbers whose
+    order matters (see `KolmogorovSmirnovTest`), nor as a measure of size: with enough rows it calls anything a change.
+
+    Source: Pearson (1900), "On the criterion that a given system of deviations ... can be reasonably supposed to have
+    arisen from random sampling", Philosophical Magazine 50; pooling: Cochran (1954), Biometrics 10.
     """
 
     name: ClassVar[str] = "chi_square"

@@ -6,7 +6,9 @@ import math
 import numbers
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -36,16 +38,34 @@ class Levels:
     nulls: int
 
 
-def is_numeric(data: ColumnData) -> bool:
-    """Whether a column holds numbers: by its type; for objects, when at least half of the non-null values do."""
+class ColumnKind(StrEnum):
+    """What a column holds, as far as comparing it goes."""
+
+    NUMBERS = "numbers"
+    BOOLEANS = "booleans"
+    TIMES = "points in time"
+    LEVELS = "levels"
+
+
+def kind_of(data: ColumnData) -> ColumnKind:
+    """By the column's type; of objects, what at least half of the non-null values are."""
+    if _is_of_times(data):
+        return ColumnKind.TIMES
     array = _as_array(data)
     if array.dtype.kind in "iuf":
-        return True
-    if array.dtype.kind != "O":
-        return False
-    present = [value for value in array.tolist() if not _is_null(value)]
-    numeric = sum(_is_number(value) and not isinstance(value, (bool, np.bool_)) for value in present)
-    return bool(present) and 2 * numeric >= len(present)
+        return ColumnKind.NUMBERS
+    if array.dtype.kind == "b":
+        return ColumnKind.BOOLEANS
+    kinds = Counter(_kind_of_value(value) for value in array.tolist() if not _is_null(value))
+    commonest, count = kinds.most_common(1)[0] if kinds else (ColumnKind.LEVELS, 0)
+    if 2 * kinds[ColumnKind.NUMBERS] >= max(kinds.total(), 1):
+        return ColumnKind.NUMBERS
+    return commonest if 2 * count >= kinds.total() else ColumnKind.LEVELS
+
+
+def is_numeric(data: ColumnData) -> bool:
+    """Whether a column holds numbers."""
+    return kind_of(data) is ColumnKind.NUMBERS
 
 
 def as_numbers(data: ColumnData) -> Numbers:
@@ -62,8 +82,9 @@ def as_numbers(data: ColumnData) -> Numbers:
     return Numbers(values=values, is_null=~is_valid, invalid=int(np.count_nonzero(~is_valid & ~is_absent)))
 
 
-def as_levels(data: ColumnData) -> Levels:
-    """The column's values by name, counted."""
+def as_levels(data: ColumnData, *, as_booleans: bool = False) -> Levels:
+    """The column's values by name, counted; ``as_booleans`` reads 0 and 1, and the words in any case, as booleans."""
+    name_of = _boolean_name if as_booleans else _level_name
     items = _counted(_as_array(data).tolist())
     counts: Counter[str] = Counter()
     nulls = 0
@@ -71,7 +92,7 @@ def as_levels(data: ColumnData) -> Levels:
         if _is_null(item):
             nulls += count
         else:
-            counts[_level_name(item)] += count
+            counts[name_of(item)] += count
     return Levels(counts=dict(counts), nulls=nulls)
 
 
@@ -86,15 +107,30 @@ def type_name(data: ColumnData) -> str:
     return str(declared) if declared is not None else type(data).__name__
 
 
+def _is_of_times(data: ColumnData) -> bool:
+    declared = getattr(data, "dtype", None) if hasattr(data, "dtype") else getattr(data, "type", None)
+    return getattr(declared, "kind", "") == "M" or str(declared).startswith(("timestamp", "date32", "date64"))
+
+
+def _kind_of_value(value: Any) -> ColumnKind:
+    if isinstance(value, (bool, np.bool_)):
+        return ColumnKind.BOOLEANS
+    if _is_number(value):
+        return ColumnKind.NUMBERS
+    return ColumnKind.TIMES if isinstance(value, (date, np.datetime64)) else ColumnKind.LEVELS
+
+
 def _as_array(data: ColumnData) -> NDArray[Any]:
+    if getattr(data, "ndim", 1) != 1:
+        raise InputError(f"A column has one dimension; this one has the shape {data.shape}.")
     if type(data).__module__.startswith("pyarrow"):
         array = _from_arrow(data)
     elif type(data).__module__.startswith("pandas"):
         array = _from_pandas(data)
     else:
         array = data if isinstance(data, np.ndarray) else _from_sequence(data)
-    if array.ndim != 1:
-        raise InputError(f"A column has one dimension; this one has the shape {array.shape}.")
+    if array.dtype.kind in "mM":  # numpy makes plain integers of nanoseconds
+        return np.where(np.isnat(array), None, array.astype(str).astype(object))
     return array if array.dtype.kind in "iufb" else array.astype(object)
 
 
@@ -146,6 +182,11 @@ def _as_float(value: Any) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def _boolean_name(value: Any) -> str:
+    name = _level_name(value)
+    return {"0": "false", "1": "true"}.get(name, name.lower() if name.lower() in {"true", "false"} else name)
 
 
 def _level_name(value: Any) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from driftline.drift.calibration import Calibration
-from driftline.drift.columns import is_numeric, type_name
+from driftline.drift.columns import is_numeric, kind_of, type_name
 from driftline.drift.drift_test import DriftTest
 from driftline.drift.measurement import not_evaluated
 from driftline.drift.multivariate import check_multivariate
@@ -25,6 +25,9 @@ from driftline.windows import Window
 
 MAXIMUM_EXACT_ROWS = 20_000
 """Two columns of data frames with more rows together are compared in the reference's 1,000 quantile cells."""
+
+UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What one column's content may raise in the libraries that read it; no such column hides the others."""
 
 MULTIVARIATE_SHARE = 0.25
 """Part of the budget that `DriftDetector.detect_joint_drift` gives to the tests on all features together."""
@@ -152,6 +155,8 @@ class DriftDetector:
                 pairs[name] = make()
             except InputError as error:
                 reasons[name] = str(error)
+            except UNREADABLE as error:
+                reasons[name] = f"The column cannot be read ({type(error).__name__}: {error})."
         suites = suites_for(self.thresholds, self._significance(len(pairs)))
         results: list[DriftResult] = []
         for name in makers:
@@ -187,7 +192,7 @@ def _guarded(test: DriftTest, name: str, pair: Pair, calibration: Calibration | 
     """A test's result; whatever goes wrong with one column must not hide the others."""
     try:
         return test.judge(pair, name, calibration)
-    except (ArithmeticError, ValueError) as error:
+    except UNREADABLE as error:
         return not_evaluated(test.name, name, f"{test.name} failed: {error}", (pair.reference_size, pair.current_size))
 
 
@@ -235,9 +240,9 @@ def _pair_of_columns(reference_df: Frame, current_df: Frame, name: str) -> Pair:
 def _change_of_kind(reference_df: Frame, current_df: Frame, name: str) -> str | None:
     try:
         reference, current = reference_df[name], current_df[name]
-        if is_numeric(reference) == is_numeric(current):
+        if kind_of(reference) is kind_of(current):
             return None
-    except (InputError, LookupError):
+    except (InputError, *UNREADABLE):
         return None
     return f"{name} is {type_name(reference)} in the reference and {type_name(current)} in the current data."
 

@@ -19,6 +19,10 @@ from driftline.profiles import Profile
 class DriftTest(ABC):
     """A statistic on a pair of distributions, with the limits that make it a drift.
 
+    Every test takes two one-dimensional columns of any two lengths, or two profiles in one binning; what cannot be
+    computed is ``not_evaluated`` with the reason, never an exception. Its docstring says what the statistic is and
+    its range, what it assumes, when not to use it, and its source.
+
     Attributes
     ----------
     floor:

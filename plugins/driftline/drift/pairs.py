@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftline.drift import distances
-from driftline.drift.columns import ColumnData, as_levels, as_numbers
+from driftline.drift.columns import ColumnData, ColumnKind, as_levels, as_numbers, kind_of
 from driftline.errors import InputError
 from driftline.profiles import (
     CategoricalBinning,
@@ -256,8 +256,19 @@ def numeric_pair(
 
 
 def categorical_pair(reference_data: ColumnData, current_data: ColumnData) -> CategoricalPair:
-    """The pair of two columns of levels, in the cells of the reference's levels."""
-    reference, current = as_levels(reference_data), as_levels(current_data)
+    """The pair of two columns of levels, in the cells of the reference's levels.
+
+    Where one side is boolean, the other's 0 and 1 are too. Points in time are refused (`NotEvaluable`).
+    """
+    kinds = kind_of(reference_data), kind_of(current_data)
+    if kinds[0] is ColumnKind.TIMES:
+        raise NotEvaluable(
+            "The reference holds points in time, of which every window has new ones. Compare what they are made of "
+            "(hour, weekday) or the time since an event."
+        )
+    as_booleans = ColumnKind.BOOLEANS in kinds
+    reference = as_levels(reference_data, as_booleans=as_booleans)
+    current = as_levels(current_data, as_booleans=as_booleans)
     binning = CategoricalBinning.from_counts(reference.counts)
     return CategoricalPair(
         CategoricalProfile.of(reference.counts, binning, reference.nulls),

@@ -71,8 +71,8 @@ class KolmogorovSmirnovTest(NumericDriftTest):
     distribution functions is at most ``d(a) + r = d(b) + c``, which is the larger of ``d(a)`` and ``d(b)`` plus the
     smaller of ``r`` and ``c``. With the baseline's 1,000 quantile cells that is 0.001.
 
-    p-value: exact up to 500 rows on each side, then the limit of `scipy.stats.kstwo` at ``n m / (n + m)``; with ties
-    both are conservative. Assumes independent rows: hours that move together need calibration. Not for small changes
+    p-value: exact up to 500 rows on each side, then that of `scipy.stats.kstwo` at ``n m / (n + m)``, whose tail is
+    taken from Smirnov's limit from 1,000 rows on; with ties all are conservative. Assumes independent rows: hours that move together need calibration. Not for small changes
     of the tails (see `CramerVonMises`, `WassersteinDistance`) nor for levels without an order.
 
     Source: Hodges (1958), "The significance probability of the Smirnov two-sample test", Arkiv för Matematik 3.
@@ -103,8 +103,12 @@ class CramerVonMises(NumericDriftTest):
 
     Statistic: T of Anderson (1962), ties by average rank (`scipy.stats.cramervonmises_2samp`). Effect: T divided by
     ``n m / (n + m)``, 0 to 1/3, free of the sample size. It sums up small differences along the whole line, which
-    Kolmogorov-Smirnov only takes the largest of. On profiles the values of a cell are ties. p-value: asymptotic.
-    Assumes independent rows.
+    Kolmogorov-Smirnov only takes the largest of. On profiles the values of a cell are ties. p-value: exact up to 20
+    rows on each side (without ties), asymptotic beyond. Assumes independent rows. Not for levels without an order, nor
+    to say how far values moved (see `WassersteinDistance`).
+
+    Source: Anderson (1962), "On the distribution of the two-sample Cramer-von Mises criterion", Annals of Mathematical
+    Statistics 33.
     """
 
     name: ClassVar[str] = "cramer_von_mises"

@@ -77,13 +77,12 @@ def _parted(verdict: DriftVerdict, joint: DriftVerdict | None) -> tuple[DriftVer
 
 
 def _overall(alone: DriftVerdict, together: DriftVerdict) -> dict[str, Any]:
-    severity = max(alone.severity, together.severity, key=lambda each: each.rank)
-    is_detected = alone.detected or together.detected
+    verdict = DriftVerdict((*alone.results, *together.results))
     return {
         "joint": together,
-        "severity": severity,
-        "status": f"Drift detected ({severity})" if is_detected else "No drift detected",
-        "action": _ACTIONS[severity],
+        "severity": verdict.severity,
+        "status": _status(verdict),
+        "action": _ACTIONS[verdict.severity] if verdict.is_evaluated else "Mend the input: the reasons are below.",
     }
 
 
@@ -108,6 +107,12 @@ def _content(
         "causes": localization.sentences,
         "evaluated": len({result.feature_name for result in verdict.results if not result.reason}),
     }
+
+
+def _status(verdict: DriftVerdict) -> str:
+    if not verdict.is_evaluated:
+        return "Nothing could be evaluated"
+    return f"Drift detected ({verdict.severity})" if verdict.detected else "No drift detected"
 
 
 def _feature(verdict: DriftVerdict, name: str, leading: DriftResult, with_picture: bool) -> FeatureReport:

@@ -26,7 +26,9 @@ class NullShareTest(DriftTest):
     Counted as missing: null, NaN, infinite, and what is no number in a numeric column. Statistic and effect: absolute
     change of the share, 0 to 1 (0.02 is 2 points); ``details`` has the two shares and their parts. p-value: pooled
     two-proportion test with continuity correction, Fisher's exact test where a cell expects fewer than 10 rows.
-    Assumes independent rows.
+    Assumes independent rows. Not for a feature that is missing for a reason that goes with the hour, unless calibrated.
+
+    Source: Fleiss, Levin, Paik (2003), "Statistical Methods for Rates and Proportions", 3.2 (the pooled test).
     """
 
     name: ClassVar[str] = "null_share"
@@ -64,7 +66,7 @@ class NewLevelTest(DriftTest):
     Statistic and effect: their share of the rows, 0 to 1: the mass counts, not the mere presence. A reference with rare
     levels leads to expect some new ones: as many as it has levels with a single row (Good and Turing), which the
     p-value (Fisher's exact test, one-sided) allows for. ``details`` names new and vanished levels. For categorical
-    features. Assumes independent rows.
+    features. Assumes independent rows. Not for numbers, nor for what is new by nature (an identifier, a time).
 
     Source: Good (1953), "The population frequencies of species and the estimation of population parameters".
     """

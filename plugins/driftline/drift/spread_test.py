@@ -27,7 +27,8 @@ class SpreadTest(NumericDriftTest):
     feature 0.1 is 10 % wider or narrower, 0.2 a variance of 1.5 times. Where the level goes up and down from day to
     day, the distances of distribution functions have to allow for that and no longer see the spread; this does, because
     the level is not in it. p-value: normal approximation (delta method with the scores' kurtosis). Assumes independent
-    rows.
+    rows. Not for a reference of few distinct values, whose scores are steps, nor for a large shift of the level, which
+    moves values into the reference's tail where scores lie closer.
 
     Source: Klotz (1962), "Nonparametric tests for scale", Annals of Mathematical Statistics 33 (the scores).
     """

@@ -32,6 +32,11 @@ class DriftVerdict:
         return any(result.detected for result in self.results)
 
     @property
+    def is_evaluated(self) -> bool:
+        """Whether any test could be computed on any feature: without, nothing was found because nothing was seen."""
+        return any(result.status is not DriftStatus.NOT_EVALUATED for result in self.results)
+
+    @property
     def severity(self) -> DriftSeverity:
         """The worst of the detected (`DriftSeverity.NONE` without any)."""
         return max((result.severity for result in self.results), key=lambda each: each.rank, default=DriftSeverity.NONE)

@@ -60,7 +60,8 @@ class NumericBinning:
     @classmethod
     def from_sorted(cls, finite: Floats, maximum_cells: int = MAXIMUM_CELLS) -> NumericBinning:
         """The same as `from_values`, of finite values in rising order."""
-        is_last = np.append(finite[1:] != finite[:-1], [True] * bool(finite.size))
+        is_last = np.ones(finite.size, dtype=np.bool_)
+        is_last[:-1] = finite[1:] != finite[:-1]
         if np.count_nonzero(is_last) <= maximum_cells // 2:
             return cls(_atom_edges(finite[is_last]))
         quantiles = finite[(np.arange(1, maximum_cells) * finite.size) // maximum_cells - 1]

@@ -55,6 +55,25 @@ def test_json_has_every_test_of_every_column(files: tuple[Path, Path]) -> None:
     assert answer["features"]["country"]["chi_square"]["detected"] is False
 
 
+def test_where_nothing_can_be_evaluated_nothing_is_called_clear(files: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "header.csv").write_text("amount,country,items\n")
+    result = run(files[0], tmp_path / "header.csv")
+    assert result.exit_code == 2
+    assert "Nothing could be evaluated" in result.stdout
+    assert "0 rows; at least 200 are needed" in result.stdout
+
+
+def test_a_column_of_times_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for month, shift in ((1, 0), (2, 1)):
+        times = pd.date_range(f"2026-0{month}-01", periods=500, freq="h", tz="UTC")
+        frame = pd.DataFrame({"at": times, "amount": rng.normal(shift, 1, 500)})
+        frame.to_parquet(tmp_path / f"{month}.parquet")
+    answer = json.loads(run(tmp_path / "1.parquet", tmp_path / "2.parquet", "--json").stdout)
+    assert answer["drifted_features"] == ["amount"]
+    assert "points in time" in answer["features"]["at"]["chi_square"]["reason"]
+
+
 def test_html_is_one_file_that_loads_nothing(files: tuple[Path, Path], tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     run(*files, "--html", page)

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from driftline.errors import InputError
-from driftline.profiles import CategoricalBinning, NumericBinning, latency_binning, pooled_binning
+from driftline.profiles import CategoricalBinning, NumericBinning, NumericProfile, latency_binning, pooled_binning
+from tests.unit.profiles.profile_equality import assert_same_profile
 
 Floats = NDArray[np.float64]
 
@@ -188,3 +189,18 @@ class TestLevels:
             CategoricalBinning(("a", "a"))
         with pytest.raises(InputError, match="names each level once"):
             CategoricalBinning(("a",), frozenset({"a"}))
+
+
+class TestBaselineProfile:
+    @pytest.mark.parametrize("distinct", [0, 3, 700, 50_000])
+    def test_sorting_once_counts_as_binning_and_counting_do(self, distinct: int) -> None:
+        random = np.random.default_rng(distinct)
+        values = random.normal(size=50_000) if distinct > 700 else random.integers(0, distinct or 1, 50_000) * 1.5
+        values[:100], values[100:150] = np.nan, np.inf
+        counted = NumericProfile.of_baseline(values)
+        assert_same_profile(counted, NumericProfile.of(values, NumericBinning.from_values(values)))
+
+    @pytest.mark.parametrize("values", [[], [np.nan, np.inf]])
+    def test_without_a_finite_value_all_is_missing(self, values: list[float]) -> None:
+        counted = NumericProfile.of_baseline(np.array(values))
+        assert (counted.finite, counted.rows) == (0, len(values))
