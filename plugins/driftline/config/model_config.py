@@ -68,6 +68,9 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
+_TOLD = {Task.REGRESSION: "a regression", Task.MULTICLASS_CLASSIFICATION: "a classification of several classes"}
+
+
 class Predictions(StrictModel):
     """Where the model's predictions are logged.
 
@@ -409,13 +412,13 @@ class ModelConfig(StrictModel):
 
     @model_validator(mode="after")
     def _task_has_its_columns(self) -> Self:
-        told = {Task.REGRESSION: "a regression", Task.MULTICLASS_CLASSIFICATION: "a classification of many classes"}
-        if self.task in told and self.positive_label is not None:
-            raise ValueError(f"`positive_label` is for binary classification; {told[self.task]} has none")
-        if self.task in told and self.predictions.score is not None:
-            mend = "; give `predictions.scores`" if self.task is Task.MULTICLASS_CLASSIFICATION else ""
-            raise ValueError(f"`predictions.score` is for binary classification; {told[self.task]} has none{mend}")
-        if self.task is not Task.MULTICLASS_CLASSIFICATION and self.predictions.scores is not None:
+        if self.task is not Task.BINARY_CLASSIFICATION and self.positive_label is not None:
+            raise ValueError(f"`positive_label` is for binary classification; {_TOLD[self.task]} has none")
+        if self.task is Task.REGRESSION and (self.predictions.score or self.predictions.scores):
+            raise ValueError("`predictions.score` is for classification; a regression has none")
+        if self.task is Task.MULTICLASS_CLASSIFICATION and self.predictions.score is not None:
+            raise ValueError("`predictions.score` is for binary classification; give `predictions.scores`, by class")
+        if self.task is Task.BINARY_CLASSIFICATION and self.predictions.scores is not None:
             raise ValueError("`predictions.scores` is for multiclass classification; give `predictions.score`")
         return self
 

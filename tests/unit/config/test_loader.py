@@ -223,6 +223,38 @@ class TestRefused:
         (found,) = faults(tmp_path, text + added)
         assert found.startswith(fault)
 
+    @pytest.mark.parametrize(
+        ("task", "mapped", "added", "fault"),
+        [
+            ("multiclass_classification", "score: s", "", "`predictions.score` is for binary classification; give"),
+            ("multiclass_classification", "", "positive_label: 1\n", "`positive_label` is for binary classification"),
+            ("binary_classification", "scores: {a: s, b: t}", "", "`predictions.scores` is for multiclass"),
+            ("multiclass_classification", "", "checks: {performance: {metrics: [precision]}}\n", "checks.performance:"),
+        ],
+    )
+    def test_what_does_not_fit_several_classes(
+        self, tmp_path: Path, task: str, mapped: str, added: str, fault: str
+    ) -> None:
+        text = MINIMAL.replace("binary_classification", task)
+        text = text.replace("version: version", f"version: version, {mapped}") if mapped else text
+        (found,) = faults(tmp_path, text + added)
+        assert found.startswith(f"(the whole file): {fault}")
+
+    def test_one_class_alone_needs_no_scores(self, tmp_path: Path) -> None:
+        text = MINIMAL.replace("binary_classification", "multiclass_classification")
+        (found,) = faults(tmp_path, text.replace("version: version", "version: version, scores: {a: s}"))
+        assert found.startswith("predictions.scores:")
+
+
+def test_a_model_of_several_classes_is_read(tmp_path: Path) -> None:
+    text = MINIMAL.replace("binary_classification", "multiclass_classification")
+    text = text.replace("version: version", "version: version, scores: {cat: p_cat, dog: p_dog}")
+    path = tmp_path / "model.yaml"
+    path.write_text(text + "checks: {performance: {metrics: [f1_macro], objectives: {f1_macro: 0.8}}}\n")
+    config = load_model(path)
+    assert config.predictions.scores == {"cat": "p_cat", "dog": "p_dog"}
+    assert {"p_cat", "p_dog"} <= config.predictions.mapped_columns
+
 
 class TestFairness:
     """The protected attributes and what is asked of their groups."""
