@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from driftline.config import Task
+from driftline.errors import InputError
 from driftline.fairness import (
     BINARY_CRITERIA,
     REGRESSION_CRITERIA,
@@ -39,6 +40,8 @@ from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
 
 Groups = Mapping[str, GroupCounts]
+ByVersion = Mapping[tuple[str, str], Mapping[str, Profile]]
+"""By version and group, the profile of each subject."""
 
 
 def check_fairness(monitor: Monitor, evidence: Evidence) -> Result:
@@ -46,9 +49,16 @@ def check_fairness(monitor: Monitor, evidence: Evidence) -> Result:
         return nothing_to_check(Check.FAIRNESS, "The window has no predictions.")
     if not _criteria(monitor):
         return nothing_to_check(Check.FAIRNESS, "What it asks rests on labels, and the model's file maps no `labels`.")
+    try:
+        return Result(_findings(monitor, evidence))
+    except InputError as error:
+        return nothing_to_check(Check.FAIRNESS, str(error))
+
+
+def _findings(monitor: Monitor, evidence: Evidence) -> list[Finding]:
     attributes = [one for one in readable_attributes(monitor) if baseline_groups(one, evidence.baseline.binnings)]
     found = list(_unwatched(monitor, evidence, attributes))
-    now = _Versions.of(monitor, evidence.current_groups)
+    now = _Versions.of(monitor, evidence.current_groups, {version for version, _ in evidence.current})
     others = _other_versions(monitor, evidence, now)
     thresholds = _thresholds(monitor, calls=len(attributes) * (len(now.names) + sum(map(bool, others.values()))))
     for attribute in attributes:
@@ -68,7 +78,7 @@ def check_fairness(monitor: Monitor, evidence: Evidence) -> Result:
                     place=_against(place, other),
                     spread=spread,
                 )
-    return Result(found)
+    return found
 
 
 def group_counts(monitor: Monitor, subjects: Mapping[str, Profile]) -> GroupCounts:
@@ -91,11 +101,9 @@ class _Versions:
     """Which window, where it is not the one that is checked."""
 
     @classmethod
-    def of(
-        cls, monitor: Monitor, stored: Mapping[tuple[str, str], Mapping[str, Profile]], window: str = ""
-    ) -> _Versions:
+    def of(cls, monitor: Monitor, stored: ByVersion, names: Iterable[str], window: str = "") -> _Versions:
         counts = {key: group_counts(monitor, subjects) for key, subjects in stored.items()}
-        return cls(sorted({version for version, _ in counts}), counts, window)
+        return cls(sorted(names), counts, window)
 
     def __bool__(self) -> bool:
         return bool(self.names)
@@ -119,8 +127,9 @@ def _other_versions(monitor: Monitor, evidence: Evidence, now: _Versions) -> dic
     previous = evidence.record.window.previous
     with store_transaction(monitor.store) as connection:
         earlier = window_profiles(connection, evidence.baseline, previous)
-    before = _Versions.of(monitor, protected_groups_by_version(earlier), f" in the window before ({previous})")
-    return {version: before.without(version)}
+    groups = protected_groups_by_version(earlier)
+    names = {name for name, _ in groups}
+    return {version: _Versions.of(monitor, groups, names - {version}, f" in the window before ({previous})")}
 
 
 def _place(monitor: Monitor, evidence: Evidence, attribute: Attribute, version: str, groups: Groups) -> Place:

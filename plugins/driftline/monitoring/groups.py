@@ -134,6 +134,11 @@ class GroupDiscovery:
         return tuple(commonest[: self._fairness.maximum_groups])
 
 
+def without_attributes(monitor: Monitor, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch without its last columns, the protected attributes: `GroupCounter` counts them, no sample has them."""
+    return batch.select(range(batch.num_columns - len(attribute_columns(monitor))))
+
+
 class _Counter(Protocol):
     def add(self, batch: pa.RecordBatch) -> None: ...
     def profiles(self) -> SliceProfiles: ...
@@ -146,10 +151,8 @@ class GroupCounter:
     ----------
     binnings : mapping of str to Binning
         The baseline's, which name the groups (`Attribute.subject`).
-    first : int
-        Where the attributes stand in a batch: the last columns.
-    counted : sequence of int
-        Which columns of a batch ``make`` counts, in its order.
+    counted : slice
+        Which columns of a batch ``make`` counts, of those before the attributes, which are the last.
     make : callable
         Makes the counter for segments.
     """
@@ -159,11 +162,10 @@ class GroupCounter:
         monitor: Monitor,
         binnings: Mapping[str, Binning],
         *,
-        first: int,
-        counted: Sequence[int],
+        counted: slice,
         make: Callable[[Sequence[SegmentColumn]], _Counter],
     ) -> None:
-        self._places = {column: first + index for index, column in enumerate(attribute_columns(monitor))}
+        self._columns = attribute_columns(monitor)
         self._counted = counted
         self._attributes = [one for one in readable_attributes(monitor) if one.subject in binnings]
         self._counter = make([_segments(attribute, binnings[attribute.subject]) for attribute in self._attributes])
@@ -171,8 +173,11 @@ class GroupCounter:
     def add(self, batch: pa.RecordBatch) -> None:
         if not self._attributes:
             return
-        groups = [attribute.values(batch, self._places) for attribute in self._attributes]
-        columns = [batch.column(0), batch.column(1), *groups, *(batch.column(place) for place in self._counted)]
+        first = batch.num_columns - len(self._columns)
+        places = {column: first + index for index, column in enumerate(self._columns)}
+        groups = [attribute.values(batch, places) for attribute in self._attributes]
+        counted = (batch.column(place) for place in range(first)[self._counted])
+        columns = [batch.column(0), batch.column(1), *groups, *counted]
         self._counter.add(pa.RecordBatch.from_arrays(columns, [str(place) for place in range(len(columns))]))
 
     def profiles(self) -> SliceProfiles:

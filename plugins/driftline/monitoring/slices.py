@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from driftline.config import Task
-from driftline.monitoring.groups import GroupCounter
+from driftline.monitoring.groups import GroupCounter, without_attributes
 from driftline.monitoring.monitor import Monitor, counted_columns, positive_levels, segment_columns
 from driftline.profiles.binning import Binning, CategoricalBinning
 from driftline.profiles.counting import (
@@ -93,20 +93,17 @@ def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: W
     cells = {subject: binnings[subject] for subject in columns}
     counter = SliceCounter(segment_columns(monitor), cells)
     sampler = SampleCounter(monitor.log.present_segment_columns(), cells)
-    first = 2 + len(monitor.log.present_segment_columns())
-    attributes_from = first + len(columns) + 1
+    prediction = 2 + len(monitor.log.present_segment_columns()) + list(columns).index(Role.PREDICTION)
     groups = GroupCounter(
         monitor,
         binnings,
-        first=attributes_from,
-        counted=[first + list(columns).index(Role.PREDICTION)],
+        counted=slice(prediction, prediction + 1),
         make=lambda segments: SliceCounter(segments, {Role.PREDICTION: cells[Role.PREDICTION]}),
     )
     selected = [*(column.selected for column in columns.values()), _selected_id(monitor), *monitor.log.attributes()]
     for batch in monitor.log.read_predictions(run, selected):
         groups.add(batch)
-        # Protected attributes are counted and nothing else: they are in no sample.
-        unprotected = batch.select(range(attributes_from))
+        unprotected = without_attributes(monitor, batch)
         counter.add(unprotected)
         sampler.add(unprotected)
     return CountedSlices({**counter.profiles(), **groups.profiles()}, sampler.samples())
@@ -124,18 +121,15 @@ def _count_outcomes(monitor: Monitor, binnings: Mapping[str, Binning], run: Wind
     if binning is None:
         return CountedSlices({})
     counter = _outcome_counter(monitor, binning, segment_columns(monitor))
-    first = 2 + len(monitor.log.present_segment_columns())
-    attributes_from = first + 2 + len(monitor.config.predictions.score_columns)
     groups = GroupCounter(
         monitor,
         binnings,
-        first=attributes_from,
-        counted=range(first, attributes_from),
+        counted=slice(2 + len(monitor.log.present_segment_columns()), None),
         make=lambda segments: _outcome_counter(monitor, binning, segments),
     )
     for batch in monitor.log.read_outcomes(run, monitor.log.attributes()):
         groups.add(batch)
-        counter.add(batch.select(range(attributes_from)))
+        counter.add(without_attributes(monitor, batch))
     return CountedSlices({**counter.profiles(), **groups.profiles()})
 
 

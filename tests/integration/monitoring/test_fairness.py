@@ -15,6 +15,7 @@ from driftline.monitoring.baseline import build_baseline, ensure_baseline
 from driftline.monitoring.decision import Context
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.run import WindowRun, run_window
+from driftline.profiles.binning import CategoricalBinning
 from driftline.profiles.roles import Role
 from driftline.sources.catalog import misfits
 from driftline.store.tables import profiles, samples
@@ -220,6 +221,27 @@ def test_a_group_with_three_members_is_not_evaluated_and_stops_no_other(people: 
         "the window has 3 predictions, at least 50 are needed"
     }
     assert {finding.status for finding in found.findings if finding.subject == "sex=F"} == {Status.OK}
+
+
+def test_of_many_values_the_commonest_of_the_baseline_are_watched_with_any_characters(
+    people: ShopLog, watch: Changed
+) -> None:
+    strange = "o'Neill; DROP TABLE x -- %s =&\""
+    people.execute("UPDATE {schema}.predictions SET country = %s WHERE country = 'DE'", strange)
+    commonest = people.rows(
+        "SELECT country FROM {schema}.predictions WHERE predicted_at < %s GROUP BY 1 ORDER BY count(*) DESC LIMIT 2",
+        START + timedelta(days=2),
+    )
+    monitor = watch(fairness={"attributes": [{"column": "country"}], "maximum_groups": 2})
+    binning = ensure_baseline(monitor).binnings["fairness:country"]
+    assert isinstance(binning, CategoricalBinning)
+    assert binning.levels == tuple(value for (value,) in commonest)
+    assert strange in binning.levels
+    # Nobody of the window has a value: that is said of each group, and is not silence.
+    people.execute("UPDATE {schema}.predictions SET country = NULL WHERE predicted_at >= %s", WINDOW.start)
+    of_group = [finding for finding in run(monitor).findings if finding.subject == f"country={strange}"]
+    assert {finding.status for finding in of_group} == {Status.NOT_EVALUATED}
+    assert "the window has 0 predictions, at least 50 are needed" in {finding.reason for finding in of_group}
 
 
 def test_a_baseline_built_before_says_build_again(people: ShopLog, watch: Changed) -> None:
