@@ -129,16 +129,17 @@ def slow(folder: Path) -> dict[str, list[list[str]]]:
 
 
 def timed(run: Callable[[pd.DataFrame, pd.DataFrame], object], folder: Path, repeats: int) -> dict[str, Any]:
-    """Wall seconds of each repetition, and the process's memory (MiB) before and at its peak."""
+    """Wall and processor seconds of each repetition, and the process's memory (MiB) before and at its peak."""
     reference = pd.read_parquet(folder / "reference.parquet")
     current = pd.read_parquet(folder / "current.parquet")
     run(reference.head(500), current.head(500))
-    before, seconds = peak_memory(), []
+    before, seconds, processor = peak_memory(), [], []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         run(reference, current)
         seconds.append(time.perf_counter() - began)
-    return {"seconds": seconds, "before": before, "peak": peak_memory()}
+        processor.append(time.process_time() - spent)
+    return {"seconds": seconds, "processor": processor, "before": before, "peak": peak_memory()}
 
 
 def peak_memory() -> float:

@@ -21,7 +21,7 @@ def document(runs: Runs) -> str:
         "of 28 days, then 14 clean days, then 5 of 30 features move linearly by up to 1 sd (of a row's own noise)",
         "over 90 days. Windows of 24 h every 6 h, merged from hourly profiles; calibrated at 1 % per window. The",
         "same rows for all; the peers as in drift-peers.md (Evidently: any column, 30,000 rows of the baseline;",
-        "NannyML: any feature), on fewer seeds.",
+        "NannyML: any feature), on fewer seeds and one window a day.",
         "",
         "A drift is *material* from the day on which it is beyond an effect floor, computed exactly: the baseline's",
         "true distribution against the same moved by the drift, the first of the five features. Detection is the",

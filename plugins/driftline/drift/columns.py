@@ -130,7 +130,9 @@ def _as_array(data: ColumnData) -> NDArray[Any]:
     else:
         array = data if isinstance(data, np.ndarray) else _from_sequence(data)
     if array.dtype.kind in "mM":  # numpy makes plain integers of nanoseconds
-        return np.where(np.isnat(array), None, array.astype(str).astype(object))
+        written = array.astype(str).astype(object)
+        written[np.isnat(array)] = None
+        return written
     return array if array.dtype.kind in "iufb" else array.astype(object)
 
 

@@ -50,9 +50,8 @@ def drawn(pair: Pair) -> str:
             f'width="{step * 0.42:.1f}" height="{now:.1f}"/></g>'
         )
         if _is_labelled(index, len(histogram.labels)):
-            parts.append(
-                f'<text x="{x + step / 2:.1f}" y="{BASE + 16}" text-anchor="middle">{escape(_short(label))}</text>'
-            )
+            at, anchor = _place(index, len(histogram.labels), step)
+            parts.append(f'<text x="{at:.1f}" y="{BASE + 16}" text-anchor="{anchor}">{escape(_short(label))}</text>')
     return "".join([*parts, f'<line x1="0" y1="{BASE}" x2="{WIDTH}" y2="{BASE}"/></svg>'])
 
 
@@ -97,6 +96,13 @@ def _level_histogram(pair: CategoricalPair) -> Histogram:
 
 def _is_labelled(index: int, bars: int) -> bool:
     return bars <= LEVELS or index in {0, bars // 2, bars - 1}
+
+
+def _place(index: int, bars: int, step: float) -> tuple[float, str]:
+    """Where a bar's label stands: below its middle, but never beyond the picture's sides."""
+    if bars > LEVELS and index in {0, bars - 1}:
+        return (0.0, "start") if index == 0 else (float(WIDTH), "end")
+    return (index + 0.5) * step, "middle"
 
 
 def _short(label: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftline.drift.movement import movement_in_words, recommendation_for
+from driftline.drift.movement import missing_in_words, movement_in_words, recommendation_for
 from driftline.drift.pairs import Pair
 from driftline.drift.result import DriftResult, DriftStatus
 from driftline.drift.severity import severity_of
@@ -93,10 +93,14 @@ def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evi
     return DriftResult(
         status=DriftStatus.DETECTED,
         severity=severity,
-        description=f"{summary}: {movement_in_words(measurement.pair)}",
+        description=f"{summary}: {_moved(test, measurement.pair)}",
         recommendation=recommendation_for(test, severity, feature_name),
         **fields,
     )
+
+
+def _moved(test: str, pair: Pair) -> str:
+    return f"{missing_in_words(pair)}." if test == "null_share" else movement_in_words(pair)
 
 
 def not_evaluated(test: str, feature_name: str, reason: str, sizes: tuple[int, int] = (0, 0)) -> DriftResult:

@@ -43,10 +43,15 @@ def moves_of(pair: Pair) -> list[Move]:
 def movement_in_words(pair: Pair) -> str:
     """One sentence for a message."""
     parts = _numeric_words(pair) if isinstance(pair, NumericPair) else _level_words(pair)
-    missing = missing_move(pair)
-    if abs(missing.change) >= 0.005:
-        parts.append(f"rows without a value went from {missing.reference:.1%} to {missing.current:.1%}")
+    if abs(missing_move(pair).change) >= 0.005:
+        parts.append(missing_in_words(pair))
     return "; ".join(parts) + "." if parts else "no single quantile or level stands out."
+
+
+def missing_in_words(pair: Pair) -> str:
+    """How the share of rows without a usable value has changed."""
+    missing = missing_move(pair)
+    return f"rows without a value went from {missing.reference:.1%} to {missing.current:.1%}"
 
 
 def recommendation_for(test: str, severity: Severity, feature_name: str) -> str:

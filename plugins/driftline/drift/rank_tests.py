@@ -72,8 +72,9 @@ class KolmogorovSmirnovTest(NumericDriftTest):
     smaller of ``r`` and ``c``. With the baseline's 1,000 quantile cells that is 0.001.
 
     p-value: exact up to 500 rows on each side, then that of `scipy.stats.kstwo` at ``n m / (n + m)``, whose tail is
-    taken from Smirnov's limit from 1,000 rows on; with ties all are conservative. Assumes independent rows: hours that move together need calibration. Not for small changes
-    of the tails (see `CramerVonMises`, `WassersteinDistance`) nor for levels without an order.
+    taken from Smirnov's limit from 1,000 rows on; with ties all are conservative. Assumes independent rows: hours that
+    move together need calibration. Not for small changes of the tails (see `CramerVonMises`, `WassersteinDistance`)
+    nor for levels without an order.
 
     Source: Hodges (1958), "The significance probability of the Smirnov two-sample test", Arkiv för Matematik 3.
     """
