@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from driftline.cli.options import DEFAULT_MODELS, AsJson, Model, Models, configured_model
@@ -24,6 +24,8 @@ OUTCOMES = {
     Task.BINARY_CLASSIFICATION: ("accuracy", "precision", "recall"),
     Task.REGRESSION: ("mae", "rmse", "bias"),
 }
+CONFUSION = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+"""For a machine; a person sees what is made of them."""
 
 
 def live(
@@ -58,7 +60,7 @@ def live(
 
 def _values(figures: VersionFigures, task: Task) -> dict[str, Any]:
     made, outcomes = figures.predictions, figures.outcomes
-    confusion = {name: count for name, count in asdict(outcomes).items() if "tive" in name}
+    confusion = {name: getattr(outcomes, name) for name in CONFUSION}
     return {
         "version": figures.version,
         "predictions": made.predictions,
@@ -87,10 +89,10 @@ def _print(model: str, minutes: int, values: list[dict[str, Any]], states: list[
     if not states:
         console.print(f"{model} has not been counted yet: guard_serving does it. Is it switched on in Airflow?")
     if values:
-        shown = [name for name in values[0] if "_positives" not in name and "_negatives" not in name]
-        table = Table(*(name.replace("_", " ") for name in shown), title=f"{model}, {minutes} minutes", box=box.SIMPLE)
-        for each in values:
-            table.add_row(*(_shown(name, each[name]) for name in shown))
+        table = Table(f"{model}, {minutes} minutes", *(escape(each["version"]) for each in values), box=box.SIMPLE)
+        for name in values[0]:
+            if name not in CONFUSION and name != "version":
+                table.add_row(name.replace("_", " "), *(_shown(name, each[name]) for each in values))
         console.print(table)
     elif states:
         console.print(f"{model}: nothing in the last {minutes} minutes.", highlight=False)
