@@ -110,9 +110,7 @@ def test_a_cleared_run_sends_nothing_twice(installation: Installation, scheduled
     assert [row[:5] for row in again] == [row[:5] for row in rows]
 
 
-def test_verdicts_are_revised_per_model_and_nothing_is_sent_twice(
-    installation: Installation, scheduled_run: dict[str, Any]
-) -> None:
+def test_verdicts_are_revised_per_model_and_nothing_is_sent_twice(installation: Installation) -> None:
     before = len(installation.receiver.requests)
     installation.airflow.api("PATCH", "/api/v2/dags/revise_verdicts", {"is_paused": False})
     run_id = installation.run("revise_verdicts", {})

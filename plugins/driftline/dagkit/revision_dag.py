@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, CronDataIntervalTimetable, get_current_context, task
 
 from driftline.dagkit.model_files import valid_models
-from driftline.dagkit.monitor_dag import ALERT_RETRIES
+from driftline.dagkit.monitor_dag import RETRIES
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def revision_dag() -> DAG:
         catchup=False,
         max_active_runs=1,
         max_active_tasks=4,
-        default_args={"owner": "driftline", **ALERT_RETRIES},
+        default_args={"owner": "driftline", **RETRIES},
         tags=["driftline"],
     ) as dag:
         for model, config in sorted(valid_models().items()):
@@ -33,7 +33,7 @@ def revision_dag() -> DAG:
 
 
 def _revise(model: str) -> str:
-    """Revises, then sends what follows; fails, to be tried again, while Slack does not take it."""
+    """Revises, then sends what follows; what Slack does not take is sent by the model's next run."""
     from driftline.alerts import Link
     from driftline.dagkit.connections import airflow_monitor, send_to_slack
     from driftline.dagkit.links import run_url
@@ -44,8 +44,9 @@ def _revise(model: str) -> str:
     monitor = airflow_monitor(model)
     links = (Link("Run in Airflow", run_url(run.dag_id, run.run_id)),)
     revision = revise_model(monitor, run_id=run.run_id, links=links)
-    for revised in revision.windows:
-        log.info("%s: %s", revised.window, revised)
+    for one in revision.windows:
+        before = "" if one.before is None else f"{one.before.verdict} -> "
+        log.info("%s: %s%s (%s)", one.window, before, one.after.verdict, one.after.reason)
     deliver_alerts(monitor, send_to_slack)
     if revision.failures:
         raise NotRevised(model, revision.failures)

@@ -228,7 +228,7 @@ def _roll_back(monitor: Monitor, window: Window, decision: DecisionRecord, conte
 
 
 def _finish(monitor: Monitor, look: _Look) -> None:
-    """Moves the watermark up to what was there when the look began; never back, unless it had run ahead."""
+    """Moves the watermark to the newest label that was there when the look began."""
     earlier = look.earlier
     delays = {} if earlier is None else earlier.delays
     with store_transaction(monitor.store) as connection:

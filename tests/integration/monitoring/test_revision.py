@@ -6,17 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, func, select, update
 
 from driftline.decisions import Verdict, VerdictVersion
-from driftline.findings import Check, Finding, Status
+from driftline.findings import Check, Finding, Severity, Status
 from driftline.monitoring.decision import Context
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.revision import Revision, revise_model
 from driftline.monitoring.run import WindowRun, run_window
 from driftline.store.engine import store_transaction
 from driftline.store.label_watermarks import LabelWatermark, label_watermark, write_label_watermark
-from driftline.store.tables import alert_outbox, incidents, label_watermarks, slices
+from driftline.store.model_versions import register_version
+from driftline.store.routing import change_routes, current_routes
+from driftline.store.tables import alert_outbox, incidents, label_watermarks, route_history, slices
 from driftline.store.verdicts import verdict_versions
 from driftline.store.windows import window_findings, window_record
 from driftline.windows import Window
@@ -364,6 +366,41 @@ def test_labels_that_have_stopped_coming_are_told_with_since_when(monitor: Monit
     assert found.status is Status.DETECTED
     assert "The last label arrived 2026-03-14 18:00 UTC, 31.0 hours ago" in found.description
     assert found.statistic == pytest.approx(31)
+
+
+def test_labels_of_the_positive_predictions_only_are_told(monitor: Monitor, shop: ShopLog) -> None:
+    shop.execute(
+        "DELETE FROM {schema}.labels l USING {schema}.predictions p WHERE l.prediction_id = p.prediction_id "
+        "AND NOT is_fraud AND predicted_at >= %s",
+        WINDOW.start,
+    )
+    found = {one.test: one for one in run(monitor, now=LATE).findings if one.segment == ""}
+    for test in ("coverage_by_prediction", "coverage_by_score"):
+        assert (found[test].status, found[test].severity) == (Status.DETECTED, Severity.MEDIUM)
+    assert found["coverage_by_prediction"].details["coverage"] == {"positive": 1.0, "negative": 0.0}
+
+
+def test_late_labels_roll_back_the_version_that_they_show_to_be_bad(
+    brief: Brief, withheld: ShopLog, store_engine: Engine
+) -> None:
+    with store_transaction(store_engine) as connection:
+        for n, version in enumerate(("v0", "v1")):
+            register_version(connection, model="fraud", version=version, artifact_uri=f"s3://{version}", at=END)
+            change_routes(
+                connection, model="fraud", shares={version: 1}, expected_revision=None, actor="test", reason="",
+                cause_key=f"test/{n}", at=END,
+            )  # fmt: skip
+    labels = {**withheld.description()["labels"], "expected_delay": "31h"}
+    monitor = brief(checks=ONLY_PERFORMANCE, labels=labels, rollback={"enabled": True})
+    earlier = Window(WINDOW.start - 3 * HOUR, WINDOW.end - 3 * HOUR)
+    run(monitor, earlier)
+    run(monitor)
+    label(withheld, is_wrong=True)
+    assert revise(monitor).windows[-1].after.verdict is Verdict.ROLL_BACK
+    with store_transaction(store_engine) as connection:
+        assert set(current_routes(connection, "fraud").shares) == {"v0"}
+        assert connection.execute(select(func.count()).select_from(route_history)).scalar_one() == 3
+    assert alerts(monitor) == 2, "the incident and the rollback, each once"
 
 
 def test_a_model_without_labels_has_nothing_to_revise(brief: Brief) -> None:
