@@ -7,6 +7,7 @@ counted by group, and judged as the monitor does it: 28 baseline windows of 24 h
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter as Tally
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from statsmodels.stats.proportion import proportion_confint
@@ -192,34 +194,41 @@ RULES = ("Driftline", "without the days' spread", "a difference grew by 5 points
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the planned baselines to run")
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(PLAN))
+    parser.add_argument("--keep", action="store_true", help="keep the figures of earlier runs for other sizes")
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
+    figures = arguments.output.with_suffix(".json")
+    known = (
+        json.loads(figures.read_text(encoding="utf-8")) if arguments.keep else {"seconds": 0, "calm": {}, "found": {}}
+    )
     started = time.process_time()
-    calm = {}
-    for unsteady in (False, True):
-        for rows in PLAN:
-            calm[rows, unsteady] = false_alarms(rows, unsteady, arguments.scale)
-            sys.stdout.write(f"{'unsteady' if unsteady else 'iid'} n={rows}: {calm[rows, unsteady]}\n")
-            sys.stdout.flush()
-    found = {}
-    for group, points, unsteady, rows in product(GROUPS, POINTS, (False, True), PLAN):
-        found[group, points, unsteady, rows] = detections(rows, group, points, unsteady)
-        sys.stdout.write(f"{group} {points} {unsteady} n={rows}: {found[group, points, unsteady, rows]}\n")
+    for unsteady, rows in product((False, True), arguments.sizes):
+        known["calm"][f"{_kind(unsteady)}/{rows}"] = false_alarms(rows, unsteady, arguments.scale)
+        sys.stdout.write(f"{_kind(unsteady)} n={rows}: {known['calm'][f'{_kind(unsteady)}/{rows}']}\n")
         sys.stdout.flush()
-    arguments.output.write_text(_report(calm, found, time.process_time() - started), encoding="utf-8")
+    for group, points, unsteady, rows in product(GROUPS, POINTS, (False, True), arguments.sizes):
+        name = f"{group}, {points * 100:.0f} points, {_kind(unsteady)}/{rows}"
+        known["found"][name] = detections(rows, group, points, unsteady)
+        sys.stdout.write(f"{name}: {known['found'][name]}\n")
+        sys.stdout.flush()
+    known["seconds"] += round(time.process_time() - started)
+    figures.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    arguments.output.write_text(_report(known), encoding="utf-8")
 
 
-def _report(
-    calm: Mapping[tuple[int, bool], tuple[Tally[str], int]],
-    found: Mapping[tuple[str, float, bool, int], tuple[int, int, int]],
-    seconds: float,
-) -> str:
+def _kind(unsteady: bool) -> str:
+    return "unsteady" if unsteady else "iid"
+
+
+def _report(known: Mapping[str, Any]) -> str:
+    calm, found, seconds = known["calm"], known["found"], known["seconds"]
     header = ["| | " + " | ".join(f"n = {rows:,}" for rows in PLAN) + " |", "|---|" + "---:|" * len(PLAN)]
     lines = [
         "# Fairness: false alarms and detection",
         "",
-        f"Made by `python tests/benchmarks/fairness.py` ({seconds:.0f} s of CPU). A binary classifier with calibrated",
-        "scores, all labels there, and three protected attributes (2, 4 and 5 groups, the smallest 10 % of the rows)",
+        f"Made by `python tests/benchmarks/fairness.py` ({seconds} s of CPU; in several runs: `--sizes`, `--keep`). A",
+        "binary classifier with calibrated scores, all labels there, and three protected attributes (2, 4 and 5 groups, the smallest 10 % of the rows)",
         f"whose groups differ to begin with. Baselines of {DAYS} windows, then windows of the same size; all criteria",
         "(demographic parity, equal opportunity, equalized odds, predictive parity, calibration within groups): 11",
         "groups times 5 rates; allowed increase 5 points, budget 1 % per window, at least 50 rows behind a rate. In",
@@ -233,11 +242,11 @@ def _report(
         "- *a difference grew by 5 points*: the usual rule, any of fairlearn's differences against the baseline's.",
     ]
     for unsteady in (False, True):
-        lines += ["", f"### {'unsteady' if unsteady else 'iid'}", "", *header]
+        cells = [calm[f"{_kind(unsteady)}/{rows}"] for rows in PLAN]
+        lines += ["", f"### {_kind(unsteady)}", "", *header]
         for rule in RULES:
-            shares = [in_words(calm[rows, unsteady][0][rule], calm[rows, unsteady][1]) for rows in PLAN]
-            lines.append(f"| {rule} | " + " | ".join(shares) + " |")
-        lines.append("| *windows* | " + " | ".join(f"{calm[rows, unsteady][1]:,}" for rows in PLAN) + " |")
+            lines.append(f"| {rule} | " + " | ".join(in_words(of[rule], total) for of, total in cells) + " |")
+        lines.append("| *windows* | " + " | ".join(f"{total:,}" for _, total in cells) + " |")
     lines += [
         "",
         "## Detection: the first window after a biased version went live",
@@ -248,10 +257,10 @@ def _report(
         *header,
     ]
     for group, points, unsteady in product(GROUPS, POINTS, (False, True)):
-        cells = [found[group, points, unsteady, rows] for rows in PLAN]
+        name = f"{group}, {points * 100:.0f} points, {_kind(unsteady)}"
+        cells = [found[f"{name}/{rows}"] for rows in PLAN]
         shown = " | ".join(f"{seen / total:.0%} / {named / total:.0%}" for seen, named, total in cells)
-        kind = "unsteady" if unsteady else "iid"
-        lines.append(f"| {group}, {points * 100:.0f} points, {kind} | {shown} |")
+        lines.append(f"| {name} | {shown} |")
     return "\n".join([*lines, "", f"{DETECTION[0] * DETECTION[1]} windows each.", ""])
 
 
