@@ -47,7 +47,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, float]] = {
 BASE_LOGITS = {"F": -0.2, "18-29": -0.3, "65+": 0.3, "islands": -0.4}
 """Groups differ to begin with: a level that was accepted."""
 UNSTEADY = 0.15
-"""Standard deviation of a group's day on the logit scale: 3 to 4 points of its share of positives."""
+"""Standard deviation of a group's day on the logit scale: about 3 points of its share of positives."""
 ONE_CELL = NumericBinning(np.empty(0))
 PLAN = {200: (10, 60), 1_000: (10, 60), 10_000: (8, 50), 100_000: (4, 40)}
 """Rows per window: (baselines, windows after each)."""
@@ -227,18 +227,18 @@ def _report(known: Mapping[str, Any]) -> str:
     lines = [
         "# Fairness: false alarms and detection",
         "",
-        f"Made by `python tests/benchmarks/fairness.py` ({seconds} s of CPU; in several runs: `--sizes`, `--keep`). A",
-        "binary classifier with calibrated scores, all labels there, and three protected attributes (2, 4 and 5 groups, the smallest 10 % of the rows)",
-        f"whose groups differ to begin with. Baselines of {DAYS} windows, then windows of the same size; all criteria",
-        "(demographic parity, equal opportunity, equalized odds, predictive parity, calibration within groups): 11",
-        "groups times 5 rates; allowed increase 5 points, budget 1 % per window, at least 50 rows behind a rate. In",
-        "brackets: 95 % Wilson interval.",
+        f"Made by `python tests/benchmarks/fairness.py` ({seconds} s of CPU; in several runs: `--sizes`, `--keep`).",
+        "A binary classifier with calibrated scores, all labels there, and three protected attributes (2, 4 and 5",
+        f"groups, the smallest 10 % of the rows) whose groups differ to begin with. Baselines of {DAYS} windows, then",
+        "windows of the same size; all criteria (demographic parity, equal opportunity, equalized odds, predictive",
+        "parity, calibration within groups): 11 groups times 5 rates; allowed increase 5 points, budget 1 % per",
+        "window, at least 50 rows behind a rate. In brackets: 95 % Wilson interval.",
         "",
         "## False alarms: windows in which no group fares otherwise, and any finding alarms",
         "",
         "- *iid*: rows are independent.",
-        f"- *unsteady*: each group has good and bad days (sd {UNSTEADY} on the logit scale, 3 to 4 points of its",
-        "  positives).",
+        f"- *unsteady*: each group has good and bad days (sd {UNSTEADY} on the logit scale, about 3 points).",
+        "- *without the days' spread*: Driftline's tests, as if rows of one day were independent.",
         "- *a difference grew by 5 points*: the usual rule, any of fairlearn's differences against the baseline's.",
     ]
     for unsteady in (False, True):
