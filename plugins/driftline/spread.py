@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scipy.special import stdtr, stdtrit
@@ -28,46 +28,58 @@ class WindowSpread:
     deviations:
         By what was measured (a metric's name, or ``subject/test``), in its unit; it includes what chance does to a
         window of that size.
+    counts:
+        Windows that each was learned from, where they are not all: a rate may be undefined in some.
     """
 
     windows: int
     deviations: Mapping[str, float]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, measured: Sequence[Mapping[str, float]]) -> WindowSpread:
         """The spread of what was measured on each window; what fewer than `LEAST_WINDOWS` have is left out."""
         names = dict.fromkeys(name for window in measured for name in window)
         values = {name: [window[name] for window in measured if name in window] for name in names}
+        values = {name: found for name, found in values.items() if len(found) >= LEAST_WINDOWS}
         return cls(
             windows=len(measured),
-            deviations={name: _deviation(found) for name, found in values.items() if len(found) >= LEAST_WINDOWS},
+            deviations={name: _deviation(found) for name, found in values.items()},
+            counts={name: len(found) for name, found in values.items() if len(found) < len(measured)},
         )
+
+    def windows_of(self, name: str) -> int:
+        """Windows that the spread of ``name`` was learned from."""
+        return self.counts.get(name, self.windows)
 
     def margin(self, name: str, confidence: float) -> float:
         """How far a further window may lie from the baseline's mean with ``confidence`` (two-sided); 0 if unknown.
 
-        The prediction interval of one more normal observation, Student's t with ``windows - 1`` degrees of freedom.
+        The prediction interval of one more normal observation, Student's t with a degree of freedom
+        less than the windows that it was measured on.
         """
         deviation = self.deviations.get(name, 0.0)
         if deviation == 0:
             return 0.0
-        quantile = float(stdtrit(self.windows - 1, 1 - (1 - confidence) / 2))
-        return quantile * deviation * math.sqrt(1 + 1 / self.windows)
+        windows = self.windows_of(name)
+        quantile = float(stdtrit(windows - 1, 1 - (1 - confidence) / 2))
+        return quantile * deviation * math.sqrt(1 + 1 / windows)
 
     def p_value(self, name: str, distance: float) -> float:
         """Chance that a further window lies at least ``distance`` from the baseline's mean; 0 if unknown."""
         deviation = self.deviations.get(name, 0.0)
         if deviation == 0:
             return 0.0
-        scaled = abs(distance) / (deviation * math.sqrt(1 + 1 / self.windows))
-        return float(2 * stdtr(self.windows - 1, -scaled))
+        windows = self.windows_of(name)
+        scaled = abs(distance) / (deviation * math.sqrt(1 + 1 / windows))
+        return float(2 * stdtr(windows - 1, -scaled))
 
     def to_json(self) -> dict[str, Any]:
-        return {"windows": self.windows, "deviations": dict(self.deviations)}
+        return {"windows": self.windows, "deviations": dict(self.deviations), "counts": dict(self.counts)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> WindowSpread:
-        return cls(windows=int(document["windows"]), deviations=dict(document["deviations"]))
+        return cls(int(document["windows"]), dict(document["deviations"]), dict(document.get("counts", {})))
 
 
 def _deviation(values: Sequence[float]) -> float:

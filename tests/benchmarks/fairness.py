@@ -7,6 +7,7 @@ counted by group, and judged as the monitor does it: 28 baseline windows of 24 h
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter as Tally
@@ -15,8 +16,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+import fairlearn.metrics
 import numpy as np
+from sklearn.metrics import precision_score
 from statsmodels.stats.proportion import proportion_confint
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))
@@ -26,6 +30,8 @@ from driftline.fairness import (
     FairnessThresholds,
     GroupCounts,
     Place,
+    binary_groups,
+    disparities,
     gap_findings,
     group_gaps,
     level_findings,
@@ -45,7 +51,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, float]] = {
 BASE_LOGITS = {"F": -0.2, "18-29": -0.3, "65+": 0.3, "islands": -0.4}
 """Groups differ to begin with: a level that was accepted."""
 UNSTEADY = 0.15
-"""Standard deviation of a group's day on the logit scale: 3 to 4 points of its share of positives."""
+"""Standard deviation of a group's day on the logit scale: about 3 points of its share of positives."""
 ONE_CELL = NumericBinning(np.empty(0))
 PLAN = {200: (10, 60), 1_000: (10, 60), 10_000: (8, 50), 100_000: (4, 40)}
 """Rows per window: (baselines, windows after each)."""
@@ -192,52 +198,59 @@ RULES = ("Driftline", "without the days' spread", "a difference grew by 5 points
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the planned baselines to run")
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(PLAN))
+    parser.add_argument("--keep", action="store_true", help="keep the figures of earlier runs for other sizes")
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
+    figures = arguments.output.with_suffix(".json")
+    known = (
+        json.loads(figures.read_text(encoding="utf-8")) if arguments.keep else {"seconds": 0, "calm": {}, "found": {}}
+    )
     started = time.process_time()
-    calm = {}
-    for unsteady in (False, True):
-        for rows in PLAN:
-            calm[rows, unsteady] = false_alarms(rows, unsteady, arguments.scale)
-            sys.stdout.write(f"{'unsteady' if unsteady else 'iid'} n={rows}: {calm[rows, unsteady]}\n")
-            sys.stdout.flush()
-    found = {}
-    for group, points, unsteady, rows in product(GROUPS, POINTS, (False, True), PLAN):
-        found[group, points, unsteady, rows] = detections(rows, group, points, unsteady)
-        sys.stdout.write(f"{group} {points} {unsteady} n={rows}: {found[group, points, unsteady, rows]}\n")
+    for unsteady, rows in product((False, True), arguments.sizes):
+        known["calm"][f"{_kind(unsteady)}/{rows}"] = false_alarms(rows, unsteady, arguments.scale)
+        sys.stdout.write(f"{_kind(unsteady)} n={rows}: {known['calm'][f'{_kind(unsteady)}/{rows}']}\n")
         sys.stdout.flush()
-    arguments.output.write_text(_report(calm, found, time.process_time() - started), encoding="utf-8")
+    for group, points, unsteady, rows in product(GROUPS, POINTS, (False, True), arguments.sizes):
+        name = f"{group}, {points * 100:.0f} points, {_kind(unsteady)}/{rows}"
+        known["found"][name] = detections(rows, group, points, unsteady)
+        sys.stdout.write(f"{name}: {known['found'][name]}\n")
+        sys.stdout.flush()
+    known["seconds"] += round(time.process_time() - started)
+    figures.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    arguments.output.write_text(_report(known), encoding="utf-8")
 
 
-def _report(
-    calm: Mapping[tuple[int, bool], tuple[Tally[str], int]],
-    found: Mapping[tuple[str, float, bool, int], tuple[int, int, int]],
-    seconds: float,
-) -> str:
+def _kind(unsteady: bool) -> str:
+    return "unsteady" if unsteady else "iid"
+
+
+def _report(known: Mapping[str, Any]) -> str:
+    calm, found, seconds = known["calm"], known["found"], known["seconds"]
     header = ["| | " + " | ".join(f"n = {rows:,}" for rows in PLAN) + " |", "|---|" + "---:|" * len(PLAN)]
     lines = [
         "# Fairness: false alarms and detection",
         "",
-        f"Made by `python tests/benchmarks/fairness.py` ({seconds:.0f} s of CPU). A binary classifier with calibrated",
-        "scores, all labels there, and three protected attributes (2, 4 and 5 groups, the smallest 10 % of the rows)",
-        f"whose groups differ to begin with. Baselines of {DAYS} windows, then windows of the same size; all criteria",
-        "(demographic parity, equal opportunity, equalized odds, predictive parity, calibration within groups): 11",
-        "groups times 5 rates; allowed increase 5 points, budget 1 % per window, at least 50 rows behind a rate. In",
-        "brackets: 95 % Wilson interval.",
+        f"Made by `python tests/benchmarks/fairness.py` ({seconds} s of CPU; in several runs: `--sizes`, `--keep`).",
+        "A binary classifier with calibrated scores, all labels there, and three protected attributes (2, 4 and 5",
+        f"groups, the smallest 10 % of the rows) whose groups differ to begin with. Baselines of {DAYS} windows, then",
+        "windows of the same size; all criteria (demographic parity, equal opportunity, equalized odds, predictive",
+        "parity, calibration within groups): 11 groups times 5 rates; allowed increase 5 points, budget 1 % per",
+        "window, at least 50 rows behind a rate. In brackets: 95 % Wilson interval.",
         "",
         "## False alarms: windows in which no group fares otherwise, and any finding alarms",
         "",
         "- *iid*: rows are independent.",
-        f"- *unsteady*: each group has good and bad days (sd {UNSTEADY} on the logit scale, 3 to 4 points of its",
-        "  positives).",
+        f"- *unsteady*: each group has good and bad days (sd {UNSTEADY} on the logit scale, about 3 points).",
+        "- *without the days' spread*: Driftline's tests, as if rows of one day were independent.",
         "- *a difference grew by 5 points*: the usual rule, any of fairlearn's differences against the baseline's.",
     ]
     for unsteady in (False, True):
-        lines += ["", f"### {'unsteady' if unsteady else 'iid'}", "", *header]
+        cells = [calm[f"{_kind(unsteady)}/{rows}"] for rows in PLAN]
+        lines += ["", f"### {_kind(unsteady)}", "", *header]
         for rule in RULES:
-            shares = [in_words(calm[rows, unsteady][0][rule], calm[rows, unsteady][1]) for rows in PLAN]
-            lines.append(f"| {rule} | " + " | ".join(shares) + " |")
-        lines.append("| *windows* | " + " | ".join(f"{calm[rows, unsteady][1]:,}" for rows in PLAN) + " |")
+            lines.append(f"| {rule} | " + " | ".join(in_words(of[rule], total) for of, total in cells) + " |")
+        lines.append("| *windows* | " + " | ".join(f"{total:,}" for _, total in cells) + " |")
     lines += [
         "",
         "## Detection: the first window after a biased version went live",
@@ -248,11 +261,50 @@ def _report(
         *header,
     ]
     for group, points, unsteady in product(GROUPS, POINTS, (False, True)):
-        cells = [found[group, points, unsteady, rows] for rows in PLAN]
+        name = f"{group}, {points * 100:.0f} points, {_kind(unsteady)}"
+        cells = [found[f"{name}/{rows}"] for rows in PLAN]
         shown = " | ".join(f"{seen / total:.0%} / {named / total:.0%}" for seen, named, total in cells)
-        kind = "unsteady" if unsteady else "iid"
-        lines.append(f"| {group}, {points * 100:.0f} points, {kind} | {shown} |")
-    return "\n".join([*lines, "", f"{DETECTION[0] * DETECTION[1]} windows each.", ""])
+        lines.append(f"| {name} | {shown} |")
+    lines += ["", f"{DETECTION[0] * DETECTION[1]} windows each.", "", *_beside_fairlearn()]
+    return "\n".join([*lines, ""])
+
+
+def _beside_fairlearn() -> list[str]:
+    """Every figure that fairlearn has too, on the same rows."""
+    random = np.random.default_rng(20)
+    region = random.choice(list(ATTRIBUTES["region"]), 5_000, p=list(ATTRIBUTES["region"].values()))
+    scores = random.random(5_000)
+    labels, predicted = random.random(5_000) < scores, scores > np.where(region == "islands", 0.6, 0.5)
+    ours = disparities(binary_groups(labels, predicted, region, scores, positive_label=True))
+    rows = []
+    for name, found in ours.items():
+        theirs = _of_fairlearn(name, labels, predicted, scores, region)
+        assert found.value is not None
+        rows.append(f"| {name} | {found.value:.12f} | {theirs:.12f} | {abs(found.value - theirs):.0e} |")
+    return [
+        "## Values beside fairlearn's",
+        "",
+        f"5,000 rows, five groups, fairlearn {fairlearn.__version__}. Predictive parity and calibration are the",
+        "`difference` of its `MetricFrame` of scikit-learn's `precision_score` and of mean score minus mean label.",
+        "",
+        "| figure | Driftline | fairlearn | apart by |",
+        "|---|---:|---:|---:|",
+        *rows,
+    ]
+
+
+def _of_fairlearn(
+    name: str, labels: np.ndarray, predicted: np.ndarray, scores: np.ndarray, region: np.ndarray
+) -> float:
+    if hasattr(fairlearn.metrics, name):
+        return float(getattr(fairlearn.metrics, name)(labels, predicted, sensitive_features=region))
+    metric, made = (
+        (precision_score, predicted)
+        if name.startswith("predictive")
+        else (lambda truth, score: float(np.mean(score) - np.mean(truth)), scores)
+    )
+    frame = fairlearn.metrics.MetricFrame(metrics=metric, y_true=labels, y_pred=made, sensitive_features=region)
+    return float(frame.difference())
 
 
 if __name__ == "__main__":

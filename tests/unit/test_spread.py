@@ -37,6 +37,15 @@ def test_what_was_not_measured_often_enough_changes_nothing() -> None:
     assert spread.p_value("x", 100.0) == 0
 
 
+def test_what_was_measured_on_some_windows_only_is_as_uncertain_as_those_are_few() -> None:
+    values = [0.1, 0.3, 0.2, 0.4, 0.25, 0.15, 0.35, 0.3]
+    alone = WindowSpread.of([{"recall": value} for value in values])
+    among = WindowSpread.of([*({"recall": value, "accuracy": 0.9} for value in values), *[{"accuracy": 0.9}] * 20])
+    assert among.margin("recall", 0.999) == pytest.approx(alone.margin("recall", 0.999), rel=1e-12)
+    assert among.p_value("recall", 0.5) == pytest.approx(alone.p_value("recall", 0.5), rel=1e-12)
+    assert WindowSpread.from_json(json.loads(json.dumps(among.to_json()))) == among
+
+
 def test_it_survives_json() -> None:
     spread = WindowSpread.of([{"x": float(value), "y": 1.0} for value in range(9)])
     assert WindowSpread.from_json(json.loads(json.dumps(spread.to_json()))) == spread
