@@ -112,10 +112,6 @@ class TestRefused:
                 "checks.drift.multivariate.maximum_features: found 1;",
             ),
             ("checks: {drift: {multivariate: {enable: true}}}\n", "checks.drift.multivariate.enable: is not a known"),
-            (
-                "features: [{name: multivariate, kind: numeric}]\n",
-                "'multivariate' is reserved",
-            ),
             ("checks: {drift: 5}\n", "checks.drift: found 5; keys and values are expected."),
             ("checks: {drift: {psi: .inf}}\n", "checks.drift.psi: found inf; Input should be a finite number."),
             ("checks: {drift: {false_alarm_rate: 0}}\n", "checks.drift.false_alarm_rate: found 0;"),
