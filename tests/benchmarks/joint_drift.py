@@ -81,9 +81,9 @@ ALTERATIONS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 }
 
 
-def measured(kind: str, seed: int, size: int) -> dict[str, Any]:
+def measured(kind: str, seed: int, size: int, scale: float) -> dict[str, Any]:
     """One baseline and the windows after it."""
-    _, windows, changed = PLAN[size]
+    windows, changed = (round(count * scale) for count in PLAN[size][1:])
     world = World(Log.of(7_000 + seed, 24 * DAYS + STEP_HOURS * windows, size, seasonal=kind == "seasonal"))
     rng = np.random.default_rng(seed)
     days = [world.frame(24 * day, 24) for day in range(DAYS)]
@@ -148,13 +148,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=list(PLAN))
     parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal"])
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the planned windows to judge")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the figures of earlier runs for other sizes and kinds"
+    )
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
-    runs = []
+    known = json.loads(arguments.output.with_suffix(".json").read_text(encoding="utf-8")) if arguments.keep else []
+    runs = [run for run in known if run["size"] not in arguments.sizes or run["kind"] not in arguments.kinds]
     for size in arguments.sizes:
         for kind in arguments.kinds:
             for seed in range(PLAN[size][0]):
-                runs.append(measured(kind, seed, size))
+                runs.append(measured(kind, seed, size, arguments.scale))
                 sys.stdout.write(f"{json.dumps(runs[-1])}\n")
                 sys.stdout.flush()
     write(arguments.output, runs)

@@ -280,6 +280,7 @@ class ScoreTest(MultivariateDriftTest):
             deviation=0.5 / math.sqrt(size),
             sizes=sizes,
             summary=f"Kolmogorov-Smirnov distance of the score {name!r} {distance:.3g}",
+            remark="This is of a sample; the prediction check judges all of the window's scores, and knows more.",
         )
 
 

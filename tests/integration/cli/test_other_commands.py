@@ -102,6 +102,8 @@ def test_a_baseline_is_built_and_shown(driftline: Command) -> None:
     assert "2,880 predictions, built 20" in shown.out
     assert "country" in shown.out
     assert "4 levels" in shown.out
+    assert "Drift of all features together:" in shown.out
+    assert "the baseline holds 8 windows of 6:00:00; at least 10 are needed. Windows are not evaluated." in shown.out
 
 
 def test_a_baseline_that_cannot_be_built_is_refused(driftline: Command, shop: ShopLog) -> None:

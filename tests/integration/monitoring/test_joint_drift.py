@@ -125,7 +125,7 @@ def test_a_feature_that_moves_alone_is_part_of_the_same_story(tied: Brief, shop:
 
 
 def test_a_window_of_too_few_rows_is_not_evaluated(tied: Brief, shop: ShopLog) -> None:
-    shop.execute("DELETE FROM {schema}.predictions WHERE predicted_at >= %s AND prediction_id % 3 > 0", LAST.start)
+    shop.execute("DELETE FROM {schema}.predictions WHERE predicted_at >= %s AND mod(prediction_id, 3) > 0", LAST.start)
     found = joint(run_window(tied(), LAST, LIVE))
     assert {finding.status for finding in found.values()} == {Status.NOT_EVALUATED}
     assert all("120 rows; at least 200" in finding.reason for finding in found.values())

@@ -107,6 +107,11 @@ class TestRefused:
                 "checks: {drift: {enabled: yes}}\n",
                 "checks.drift.enabled: found 'yes'; Input should be a valid boolean.",
             ),
+            (
+                "checks: {drift: {multivariate: {maximum_features: 1}}}\n",
+                "checks.drift.multivariate.maximum_features: found 1;",
+            ),
+            ("checks: {drift: {multivariate: {enable: true}}}\n", "checks.drift.multivariate.enable: is not a known"),
             ("checks: {drift: 5}\n", "checks.drift: found 5; keys and values are expected."),
             ("checks: {drift: {psi: .inf}}\n", "checks.drift.psi: found inf; Input should be a finite number."),
             ("checks: {drift: {false_alarm_rate: 0}}\n", "checks.drift.false_alarm_rate: found 0;"),
