@@ -111,12 +111,7 @@ class Calibration:
         critical = between.of(table.critical_values)
         return Evidence(
             critical_value=critical,
-            p_value=_upper_tail(
-                statistic,
-                tail_unit(test),
-                between.of(table.medians),
-                (between.of(table.tail_starts), between.of(table.tail_scales)),
-            ),
+            p_value=_upper_tail(statistic, tail_unit(test), table, between),
             is_evident=statistic >= critical and statistic > 0,
             source="calibrated",
         )
@@ -179,8 +174,10 @@ class _Between:
         """The value there, interpolated on double logarithmic scales."""
         if self.left == self.right:
             return values[self.left]
-        low, high = max(values[self.left], TINY), max(values[self.right], TINY)
-        return float(low ** (1 - self.weight) * high**self.weight)
+        low, high = values[self.left], values[self.right]
+        if low < TINY or high < TINY:
+            low, high = max(low, TINY), max(high, TINY)
+        return float(low * (high / low) ** self.weight)
 
 
 @lru_cache(maxsize=256)
@@ -198,16 +195,16 @@ def tail_unit(test: str) -> int:
     return 1 if test in SQUARED_STATISTICS else 2
 
 
-def _upper_tail(statistic: float, power: int, median: float, tail: tuple[float, float]) -> float:
+def _upper_tail(statistic: float, power: int, table: NullTable, between: _Between) -> float:
     """Tail probability: interpolated up to the tail's start, exponential beyond."""
-    start, scale = tail[0], max(tail[1], TINY)
-    value = statistic**power
-    middle = min(median**power, start)
+    start, value = between.of(table.tail_starts), statistic**power
+    if value >= start:
+        scale = max(between.of(table.tail_scales), TINY)
+        return max(TAIL_SHARE * math.exp(-min((value - start) / scale, 700.0)), 1e-300)
+    middle = min(between.of(table.medians) ** power, start)
     if value < middle:
         return 1.0 - 0.5 * value / middle
-    if value < start:
-        return 0.5 - (0.5 - TAIL_SHARE) * (value - middle) / (start - middle)
-    return max(TAIL_SHARE * math.exp(-min((value - start) / scale, 700.0)), 1e-300)
+    return 0.5 - (0.5 - TAIL_SHARE) * (value - middle) / (start - middle)
 
 
 def _feature_from_json(entry: Mapping[str, Any]) -> FeatureCalibration:

@@ -169,8 +169,8 @@ class DriftDetector:
     def _judged(self, suite: Suite, name: str, pair: Pair) -> list[DriftResult]:
         deciding = [_guarded(test, name, pair, self.calibration) for test in suite.deciding]
         detected = any(result.detected for result in deciding)
-        supporting = (_guarded(test, name, pair, None) for test in suite.supporting)
-        return [*deciding, *(_supporting(result, detected) for result in supporting)]
+        supporting = [_guarded(test, name, pair, None, decides=False) for test in suite.supporting]
+        return [*deciding, *(supporting if detected else map(_withdrawn, supporting))]
 
     def _significance(self, features: int) -> float:
         return self.thresholds.false_alarm_rate / max(features * PROBABILITIES_PER_FEATURE, 1)
@@ -188,22 +188,22 @@ class DriftDetector:
         )
 
 
-def _guarded(test: DriftTest, name: str, pair: Pair, calibration: Calibration | None) -> DriftResult:
+def _guarded(
+    test: DriftTest, name: str, pair: Pair, calibration: Calibration | None, *, decides: bool = True
+) -> DriftResult:
     """A test's result; whatever goes wrong with one column must not hide the others."""
     try:
-        return test.judge(pair, name, calibration)
+        return test.judge(pair, name, calibration, decides=decides)
     except UNREADABLE as error:
         return not_evaluated(test.name, name, f"{test.name} failed: {error}", (pair.reference_size, pair.current_size))
 
 
-def _supporting(result: DriftResult, is_supported: bool) -> DriftResult:
-    """Marked as no deciding one; withdrawn where no deciding test has detected anything."""
-    details = {**result.details, "decides": False}
-    if is_supported or not result.detected:
-        return replace(result, details=details)
+def _withdrawn(result: DriftResult) -> DriftResult:
+    """What a supporting test has detected, where no deciding one has."""
+    if not result.detected:
+        return result
     return replace(
         result,
-        details=details,
         status=DriftStatus.OK,
         severity=DriftSeverity.NONE,
         recommendation="",

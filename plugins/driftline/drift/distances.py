@@ -134,7 +134,7 @@ def cramer_von_mises_survival(statistic: float) -> float:
 
 
 def _shares(rows: Floats) -> Floats:
-    shares: Floats = rows / rows.sum()
+    shares: Floats = rows / np.add.reduce(rows)
     return shares
 
 

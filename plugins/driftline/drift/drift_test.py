@@ -67,8 +67,13 @@ class DriftTest(ABC):
             return not_evaluated(self.name, feature_name, str(error))
         return self.judge(pair, feature_name)
 
-    def judge(self, pair: Pair, feature_name: str, calibration: Calibration | None = None) -> DriftResult:
-        """Decides on a pair; what ``calibration`` does not know gets the evidence of two independent samples."""
+    def judge(
+        self, pair: Pair, feature_name: str, calibration: Calibration | None = None, *, decides: bool = True
+    ) -> DriftResult:
+        """Decides on a pair; what ``calibration`` does not know gets the evidence of two independent samples.
+
+        That a test only supports others (``decides``) is noted in the result's details.
+        """
         sizes = (pair.reference_size, pair.current_size)
         try:
             _require_rows(sizes, self.minimum_rows)
@@ -79,7 +84,7 @@ class DriftTest(ABC):
         if calibration is not None:
             evidence = calibration.evidence(feature_name, self.name, measurement.statistic, measurement.current_size)
         evidence = evidence or self.analytic_evidence(measurement)
-        return judged(self.name, feature_name, measurement, evidence, self.floor)
+        return judged(self.name, feature_name, measurement, evidence, self.floor, decides=decides)
 
     def analytic_evidence(self, measurement: Measurement) -> Evidence:
         """What the statistic is worth if all rows are independent."""

@@ -65,7 +65,9 @@ class Evidence:
     source: str
 
 
-def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evidence, floor: float) -> DriftResult:
+def judged(
+    test: str, feature_name: str, measurement: Measurement, evidence: Evidence, floor: float, *, decides: bool = True
+) -> DriftResult:
     """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then."""
     threshold = max(evidence.critical_value, floor if measurement.effect == measurement.statistic else 0.0)
     detected = evidence.is_evident and measurement.statistic >= threshold and measurement.effect >= floor
@@ -84,6 +86,7 @@ def judged(test: str, feature_name: str, measurement: Measurement, evidence: Evi
             "floor": floor,
             "critical_value": evidence.critical_value,
             "evidence": evidence.source,
+            **({} if decides else {"decides": False}),
         },
     }
     summary = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"

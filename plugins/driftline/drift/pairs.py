@@ -130,15 +130,19 @@ class NumericPair(ProfilePair[NumericProfile]):
         low = min(self.reference.minimum, self.current.minimum)
         return low == max(self.reference.maximum, self.current.maximum)
 
+    @cached_property
+    def has_values(self) -> bool:
+        """Whether both sides have finite values that are not all one and the same."""
+        return bool(self.reference.finite and self.current.finite) and not self.is_constant
+
     def require_finite_values(self) -> None:
         """Raises `NotEvaluable` unless both sides have finite values that are not all one and the same."""
+        if self.has_values:
+            return
         for side, profile in (("reference", self.reference), ("current window", self.current)):
             if profile.finite == 0:
                 raise NotEvaluable(f"The {side} has no finite value: {_missing_in_words(profile)}.")
-        if self.is_constant:
-            raise NotEvaluable(
-                f"The feature is constant: every finite value is {self.current.minimum:g} on both sides."
-            )
+        raise NotEvaluable(f"The feature is constant: every finite value is {self.current.minimum:g} on both sides.")
 
 
 class CategoricalPair(ProfilePair[CategoricalProfile]):
