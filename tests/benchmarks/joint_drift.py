@@ -184,6 +184,8 @@ def _introduction() -> list[str]:
         f"{DAYS} days, then windows of 24 h every {STEP_HOURS} h. Judged on samples, as in production: at most",
         f"{SIZES[-1]:,} rows of a window against the baseline's. Budget {BUDGET:.2%} per window, a quarter of 1 %.",
         "In brackets: 95 % Wilson interval, as if windows were independent (those after one baseline share its luck).",
+        "It can be run in parts (`--sizes`, `--kinds`, `--scale`, `--keep`): the columns *windows* say on how many a",
+        "line rests.",
     ]
 
 
