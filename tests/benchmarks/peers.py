@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.peers_report import document
-from tests.benchmarks.peers_speed import SIZES, WAYS, measured_apart, prepare
+from tests.benchmarks.peers_speed import PEER_WAYS, SIZES, WAYS, measured_apart, prepare
 from tests.benchmarks.peers_windows import Job, judged
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +34,8 @@ EVIDENCE = ROOT / "docs" / "evidence" / "drift-peers.md"
 ENVIRONMENT = ROOT / ".driftline" / "bench-peers" / "venv"
 REQUIREMENTS = Path(__file__).with_name("peers-requirements.txt")
 SIZES_JUDGED = (1_000, 10_000)
-SLOW_ROWS, SLOW_RUNS = 100_000, {"evidently": 1, "nannyml": 2}
-"""From so many rows the peers run so often."""
+PEER_RUNS = {"10,000 against 10,000 rows": 3, "100,000 against 333,000 rows": 1}
+"""So often at most the peers run: they take up to a minute."""
 
 
 def peers_environment() -> Path:
@@ -60,11 +60,11 @@ def verdicts(jobs: list[Job], python: Path) -> Iterator[dict[str, Any]]:
 
 def speed(repeats: int, python: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Title, way and measurement, one after the other."""
-    for title, (reference_rows, current_rows) in SIZES.items():
+    for title, (reference_rows, current_rows) in reversed(SIZES.items()):
         with tempfile.TemporaryDirectory(prefix="driftline-peers-") as folder:
             prepare(Path(folder), reference_rows, current_rows)
-            for way in WAYS:
-                runs = SLOW_RUNS.get(way, repeats) if current_rows >= SLOW_ROWS else repeats
+            for way in reversed(WAYS):
+                runs = min(repeats, PEER_RUNS[title]) if way in PEER_WAYS else repeats
                 yield title, way, measured_apart(way, Path(folder), runs, python)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 from tests.benchmarks.peers_rules import EVIDENTLY_ROWS
-from tests.benchmarks.peers_speed import EVIDENTLY, WAYS
+from tests.benchmarks.peers_speed import EVIDENTLY, SIZES, WAYS
 from tests.benchmarks.peers_windows import CHANGES, CORRELATED, CORRELATION, FLIPPED, JOINT_ROWS, JOINT_RULES, RULES
 
 Jobs = Sequence[Mapping[str, Any]]
@@ -105,7 +105,8 @@ def _speed(speed: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
         "Driftline runs all of its tests (ten per numeric feature); scipy one. Processor time counts all threads, and",
         "is what other work on the machine disturbs least: the ratios are taken from it.",
     ]
-    for title, ways in speed.items():
+    for title in (title for title in SIZES if "evidently" in speed.get(title, {})):
+        ways = {way: speed[title][way] for way in WAYS if way in speed[title]}
         lines += ["", f"### {title}", ""]
         lines.append(
             "| way | wall time | processor time | runs | Evidently's processor time over it | peak MiB | added MiB |"
