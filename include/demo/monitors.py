@@ -13,6 +13,7 @@ from driftline.local.errors import LocalSetupError
 
 PREFIX = "monitor__"
 GUARD = "guard_serving"
+REVISION = "revise_verdicts"
 WATCHER = "watch_monitors"
 SECONDS_TO_APPEAR = 120.0
 SECONDS_TO_COMPLETE = 240.0

@@ -23,7 +23,7 @@ from driftline.local.airflow import LocalAirflow
 from driftline.local.errors import LocalSetupError
 from driftline.local.ports import is_free
 from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_postgres_url
-from include.demo.monitors import GUARD, WATCHER, switch_on, wait_for_monitors
+from include.demo.monitors import GUARD, REVISION, WATCHER, switch_on, wait_for_monitors
 from include.demo.progress import Progress
 from include.demo.stack import Stack
 from include.demo.summary import (
@@ -99,7 +99,8 @@ def up(stack: Stack, console: Console) -> None:
         with progress.step(f"The year of {MODEL}, two windows a month") as tell:
             looking_back.finish()
             # After the guard has begun: one that has never run would be the watcher's first incident.
-            switch_on(airflow, WATCHER)
+            for dag_id in (REVISION, WATCHER):
+                switch_on(airflow, dag_id)
         show_summary(console, stack, airflow, urls, runs, environment_file, progress.seconds)
 
 

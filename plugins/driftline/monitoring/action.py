@@ -11,7 +11,7 @@ from driftline.errors import DriftlineError, StoreError
 from driftline.findings import Severity
 from driftline.monitoring.decision import SLACK_CONNECTION, Context
 from driftline.monitoring.monitor import Monitor
-from driftline.serving import RollbackOutcome
+from driftline.serving import RollbackOutcome, RollbackRefusal
 from driftline.store.decisions import window_decision
 from driftline.store.engine import store_transaction
 from driftline.store.outbox import Send, deliver_pending, enqueue
@@ -60,7 +60,8 @@ def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
 def roll_back_window(monitor: Monitor, window: Window, context: Context) -> RollbackOutcome:
     """Takes the traffic off the version that ``window`` found bad, and says so in an alert, all in one transaction.
 
-    Done once however often the window runs. A rollback that makes no sense is not done, and the alert says why.
+    Done once however often the window runs. A rollback that makes no sense is not done, and the alert says why; that the
+    version serves nothing any more (windows hold what it predicted for a day after it was rolled back) is no news.
 
     Raises
     ------
@@ -85,15 +86,16 @@ def roll_back_window(monitor: Monitor, window: Window, context: Context) -> Roll
             cause_key=cause_key,
             at=now,
         )
-        enqueue(
-            connection,
-            incident_id=None,
-            model=monitor.model,
-            deduplication_key=f"rollback/{cause_key}",
-            destination=SLACK_CONNECTION,
-            message=_rollback_message(monitor, window, outcome, context).to_json(),
-            at=now,
-        )
+        if outcome.refusal is not RollbackRefusal.NOT_SERVING:
+            enqueue(
+                connection,
+                incident_id=None,
+                model=monitor.model,
+                deduplication_key=f"rollback/{cause_key}",
+                destination=SLACK_CONNECTION,
+                message=_rollback_message(monitor, window, outcome, context).to_json(),
+                at=now,
+            )
     return outcome
 
 

@@ -19,7 +19,7 @@ from driftline.monitoring.action import AlertsNotDelivered, deliver_alerts, roll
 from driftline.monitoring.decision import Context, decide_window
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.run import run_window
-from driftline.serving import VersionStatus
+from driftline.serving import RollbackRefusal, VersionStatus
 from driftline.store.engine import store_transaction
 from driftline.store.registry import change_routes, current_routes, register_version, route_changes, versions
 from driftline.store.tables import alert_outbox
@@ -102,6 +102,21 @@ def test_a_bad_version_in_the_log_is_rolled_back_from_end_to_end(registered: Mon
     outcome = roll_back_window(registered, WINDOW, LIVE)
     assert outcome.explanation == "Rolled back fraud from v2 to v1, all traffic."
     assert shares(registered) == {"v1": Decimal(1)}
+
+
+def test_later_windows_that_still_hold_the_bad_version_say_nothing_of_it(
+    registered: Monitor, store_engine: Engine
+) -> None:
+    judge(registered)
+    roll_back_window(registered, WINDOW, LIVE)
+    later = Window(WINDOW.start + HOUR, WINDOW.end + HOUR)
+    with store_transaction(registered.store) as connection:
+        replace_findings(connection, "fraud", later, Check.PERFORMANCE, [FINAL_DROP])
+    context = replace(LIVE, now=END + 8 * HOUR)
+    assert decide_window(registered, later, context).verdict is Verdict.ROLL_BACK
+    told = len(messages(store_engine))
+    assert roll_back_window(registered, later, context).refusal is RollbackRefusal.NOT_SERVING
+    assert len(messages(store_engine)) == told
 
 
 def test_a_rollback_is_done_once_however_often_the_window_runs(registered: Monitor, store_engine: Engine) -> None:

@@ -132,7 +132,9 @@ def test_scores_that_are_no_probabilities_leave_the_other_metrics(
     for metric in ("log_loss", "roc_auc_ovr"):
         assert judged[metric].status is Status.NOT_EVALUATED
         assert judged[metric].reason == "none of the 360 labeled rows has valid scores"
-    assert Status.DETECTED in {one.status for one in found.findings if one.check is Check.QUALITY}
+    told = of(found, Check.QUALITY, "possible_values")["cat_score"]
+    assert told.status is (Status.NOT_EVALUATED if spoilt == "NULL" else Status.DETECTED)
+    assert told.reason == ("Every value of the column 'cat_score' is null." if spoilt == "NULL" else "")
 
 
 def test_a_label_class_that_was_never_seen_is_told(of_animals: Callable[..., Monitor], animals: ShopLog) -> None:

