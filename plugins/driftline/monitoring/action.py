@@ -60,8 +60,8 @@ def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
 def roll_back_window(monitor: Monitor, window: Window, context: Context) -> RollbackOutcome:
     """Takes the traffic off the version that ``window`` found bad, and says so in an alert, all in one transaction.
 
-    Done once however often the window runs. A rollback that makes no sense is not done, and the alert says why; that the
-    version serves nothing any more (windows hold what it predicted for a day after it was rolled back) is no news.
+    Done once however often the window runs. A rollback that makes no sense is not done, and the alert says why. That
+    the version serves nothing any more is no news: windows hold what it predicted for a day after its rollback.
 
     Raises
     ------
