@@ -53,7 +53,8 @@ def _data() -> list[str]:
         "  of the reference), fitted on the whole baseline in chunks of a window's rows, and",
         "  `DataReconstructionDriftCalculator` as it comes.",
         "- *Driftline*: calibrated on the same baseline, budget 1 %; *features together* is `check_multivariate` on",
-        f"  {JOINT_ROWS:,} rows of each day and window (budget 0.25 %), which windows in production do not use yet.",
+        f"  {JOINT_ROWS:,} rows of each day and window (budget 0.25 %), as it was on 2026-11-23:",
+        "  since then correlations are compared pair by pair, and joint_drift.md has today's figures.",
     ]
 
 
