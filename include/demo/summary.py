@@ -45,7 +45,8 @@ WITH whole AS (
 SELECT month, count(DISTINCT window_end),
        count(DISTINCT window_end) FILTER (WHERE check_name = 'drift' AND status = 'detected') AS drifted,
        count(DISTINCT window_end) FILTER (WHERE check_name = 'performance' AND status = 'detected') AS degraded,
-       avg(statistic) FILTER (WHERE check_name = 'performance' AND subject = 'accuracy') AS accuracy,
+       avg(statistic) FILTER (
+           WHERE test = 'degradation' AND comparison = 'baseline' AND subject = 'accuracy') AS accuracy,
        avg(statistic) FILTER (WHERE test = 'class_balance') AS called_late,
        avg(statistic) FILTER (WHERE test = 'population_stability_index' AND subject = 'temperature') AS temperature,
        max(most), max(psi)
