@@ -10,8 +10,7 @@ UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(BIN)/uv"
 # The tests of a real Airflow, of which there is one, mostly wait: they run beside the others.
 AIRFLOW_TESTS := tests/dags
 TESTS := tests/unit tests/integration
-# One more than there are cores: the tests wait for Postgres a third of their time.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help demo stop clean status test lint format bench lock setup

@@ -21,6 +21,7 @@ from driftline.store.tables import metadata
 hypothesis.settings.register_profile(
     "driftline",
     deadline=None,
+    max_examples=60,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     derandomize="CI" in os.environ,
 )

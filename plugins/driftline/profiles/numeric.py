@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,13 +124,18 @@ class NumericProfile:
         """The value that ``share`` (0..1) of the finite values stay below, interpolated in its cell; NaN if empty."""
         if self.finite == 0:
             return math.nan
-        cumulative = np.concatenate([[0], np.cumsum(self.counts)])
-        target = share * self.finite
-        cell = min(int(np.searchsorted(cumulative, target, side="left")) - 1, self.counts.size - 1)
-        cell = max(cell, int(np.flatnonzero(self.counts)[0]))
+        cumulative, target = self._cumulative, share * self.finite
+        cell = min(int(cumulative.searchsorted(target, side="left")) - 1, self.counts.size - 1)
+        # At least the first cell that is not empty.
+        cell = max(cell, int(cumulative.searchsorted(0, side="right")) - 1)
         low = self.minimum if cell == 0 else max(float(self.binning.edges[cell - 1]), self.minimum)
         high = self.maximum if cell == self.binning.edges.size else min(float(self.binning.edges[cell]), self.maximum)
         if self.binning.atoms[cell]:
             return high
         within = (target - cumulative[cell]) / self.counts[cell] if self.counts[cell] else 1.0
         return low + (high - low) * min(max(within, 0.0), 1.0)
+
+    @cached_property
+    def _cumulative(self) -> Counts:
+        """Finite values below each cell, and in all."""
+        return np.concatenate([np.zeros(1, dtype=self.counts.dtype), np.cumsum(self.counts)])
