@@ -64,8 +64,16 @@ def _found_items(detected: Iterable[Finding]) -> list[AlertItem]:
 
 
 def _led(group: list[Finding]) -> list[Finding]:
-    """The worst finding first; among equals the whole before a segment, and the one that has something to say."""
-    return sorted(by_severity(group), key=lambda each: (-each.severity.rank, each.segment != "", not each.description))
+    """The worst finding first; among equals the whole before a segment, what decides before what supports it."""
+    return sorted(
+        by_severity(group),
+        key=lambda each: (
+            -each.severity.rank,
+            each.segment != "",
+            each.details.get("decides") is False,
+            not each.description,
+        ),
+    )
 
 
 def _precedence(group: list[Finding]) -> tuple[int, float, int, str]:

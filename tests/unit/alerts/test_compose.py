@@ -49,6 +49,14 @@ def test_among_equals_the_whole_leads_and_a_segment_alone_is_named() -> None:
     assert alone.items[0].subject == "temp in carrier=AA"
 
 
+def test_what_decided_leads_before_what_only_supports_it() -> None:
+    message = _alert(
+        _finding("temp", "chi_square", Severity.HIGH, description="chi-square", details={"decides": False}),
+        _finding("temp", "psi", Severity.HIGH, description="PSI", details={"decides": True}),
+    )
+    assert message.items[0].description == "PSI (also by chi_square)"
+
+
 def test_the_title_names_the_checks_and_the_two_worst_subjects() -> None:
     message = _alert(
         _finding("temp", "ks", Severity.LOW),
