@@ -5,32 +5,24 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 
-from driftline.errors import InputError
-from driftline.experiments.arm import ArmStatistics
-from driftline.experiments.moments import UnitMoments
-from driftline.experiments.verdict import Ruling, Verdict
+from driftline.experiments.verdict import Verdict
 from driftline.local.provisioning import LOG_READER, Urls
-from driftline.serving import VersionHealth, VersionStatus
+from driftline.serving import VersionStatus
 from driftline.serving.router import Router
 from driftline.store import registry
 from driftline.store.engine import store_transaction
 from driftline.store.experiment_verdicts import verdicts
 from driftline.store.experiments import ExperimentStatus
-from driftline.store.promotion import promote
 from tests.integration.monitoring.shop_experiment import (
     BEGAN,
     MODEL,
     NAME,
     ShopExperiment,
-    config_of,
-    described,
     shop_experiment,
 )
 from tests.integration.shop_log import shop_log
