@@ -114,13 +114,9 @@ def _duration(span: timedelta | None) -> str:
     if span is None:
         return "its whole schedule"
     minutes = round(span.total_seconds() / 60)
-    return (
-        f"{minutes} minutes"
-        if minutes < 120
-        else f"{minutes / 60:.1f} hours"
-        if minutes < 2_880
-        else f"{span.days} days"
-    )
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes / 60:.1f} hours" if minutes < 2_880 else f"{minutes / 1_440:.1f} days"
 
 
 def _number(value: Any) -> str:

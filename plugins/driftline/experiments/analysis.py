@@ -101,11 +101,7 @@ def _judge_primary(
     if look is None:
         shown = _by_sequences(design, compared, evaluated, tuned_for=design.samples or DEFAULT_TUNING)
         return [_between_looks(result, design, looks) for result in shown], None
-    level = design.alpha / len(compared)
-    bound = boundaries(
-        level, [*(each.fraction for each in looks), look.fraction], design.spending, is_last=look.is_last
-    )[-1]
-    return [_at_look(difference, look, bound, level) for difference in compared], look
+    return [_at_look(difference, look) for difference in compared], look
 
 
 def _next_look(
@@ -122,21 +118,39 @@ def _next_look(
     passed = math.floor(before.fraction * design.looks + 1e-9) if before else 0
     if not is_last and math.floor(fraction * design.looks + 1e-9) <= passed:
         return None
-    look = Look(fraction, samples, at, is_last, {difference.key: difference.z for difference in compared}, {})
-    return replace(look, rejected=_rejected(design, compared, (*looks, look)))
+    level = design.alpha / len(compared)
+    look = Look(
+        fraction=fraction,
+        samples=samples,
+        at=at,
+        is_last=is_last,
+        z={difference.key: difference.z for difference in compared},
+        rejected={},
+        level=level,
+        bound=_bound(design, level, looks, fraction, is_last=is_last),
+    )
+    return replace(look, rejected=_rejected(design, compared, looks, look))
 
 
-def _rejected(design: ExperimentDesign, compared: Sequence[Difference], looks: Sequence[Look]) -> dict[str, int]:
+def _bound(design: ExperimentDesign, level: float, looks: Sequence[Look], fraction: float, *, is_last: bool) -> float:
+    """The bound of a look after ``looks``, of a comparison that has ``level`` of alpha."""
+    known = [look.bound for look in looks] if all(look.level == level for look in looks) else ()
+    fractions = [*(look.fraction for look in looks), fraction]
+    return boundaries(level, fractions, design.spending, is_last=is_last, known=known)[-1]
+
+
+def _rejected(
+    design: ExperimentDesign, compared: Sequence[Difference], looks: Sequence[Look], look: Look
+) -> dict[str, int]:
     """By comparison that is decided by now, 1 where the treatment is better and -1 where it is worse.
 
     Holm's step-down with a group sequential test each (Maurer and Bretz 2013): what is rejected leaves its level to
     the others.
     """
-    rejected = dict(looks[-2].rejected) if len(looks) > 1 else {}
-    fractions = [look.fraction for look in looks]
+    rejected = dict(looks[-1].rejected) if looks else {}
     while open_ones := [difference for difference in compared if difference.key not in rejected]:
         level = design.alpha / len(open_ones)
-        bound = boundaries(level, fractions, design.spending, is_last=looks[-1].is_last)[-1]
+        bound = look.bound if level == look.level else _bound(design, level, looks, look.fraction, is_last=look.is_last)
         beyond = [difference for difference in open_ones if abs(difference.z) >= bound]
         if not beyond:
             break
@@ -144,17 +158,17 @@ def _rejected(design: ExperimentDesign, compared: Sequence[Difference], looks: S
     return rejected
 
 
-def _at_look(difference: Difference, look: Look, bound: float, level: float) -> MetricResult:
+def _at_look(difference: Difference, look: Look) -> MetricResult:
     from scipy.special import ndtr
 
     side = look.rejected.get(difference.key, 0)
     return _result(
         difference,
-        reach=bound * difference.error,
+        reach=look.bound * difference.error,
         p_value=float(2 * ndtr(-abs(difference.z))),
-        threshold=float(2 * ndtr(-bound)),
+        threshold=float(2 * ndtr(-look.bound)),
         method=f"group sequential test, look {look.fraction:.0%} of the horizon, repeated confidence interval at "
-        f"{1 - level:.4g}",
+        f"{1 - look.level:.4g}",
         is_better=side > 0,
         is_worse=side < 0,
     )

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 FARTHEST = 8.2
 """Standard errors: a boundary beyond is not told apart from this one (both are crossed once in 10^15)."""
-_NODES_PER_STEP = 4.0
+_NODES_PER_STEP = 2.0
 _FEWEST_NODES = 24
 
 
@@ -42,11 +42,17 @@ def spent(spending: Spending, alpha: float, fraction: float) -> float:
         return alpha
     if spending is Spending.QUADRATIC:
         return alpha * fraction * fraction
-    return float(2 * ndtr(ndtri(alpha / 2) / math.sqrt(fraction)))
+    # Each side has half of alpha.
+    return float(4 * ndtr(ndtri(alpha / 4) / math.sqrt(fraction)))
 
 
 def boundaries(
-    alpha: float, fractions: Sequence[float], spending: Spending, *, is_last: bool = False
+    alpha: float,
+    fractions: Sequence[float],
+    spending: Spending,
+    *,
+    is_last: bool = False,
+    known: Sequence[float] = (),
 ) -> tuple[float, ...]:
     """Per look the number of standard errors, to either side, at which the test rejects.
 
@@ -56,6 +62,8 @@ def boundaries(
         Of the horizon, rising, above 0. Beyond 1 the horizon has been overrun, and all of alpha is spent.
     is_last
         Whether the last of these looks is the last of all, and may spend what is left.
+    known
+        The bounds of the first looks, where they have been found before: saves finding them again.
 
     Raises
     ------
@@ -65,7 +73,7 @@ def boundaries(
     rising = tuple(float(fraction) for fraction in fractions)
     if not rising or rising[0] <= 0 or any(after <= before for before, after in pairwise(rising)):
         raise InputError(f"The looks are at {list(rising)} of the horizon; fractions rise, from above 0.")
-    return _boundaries(alpha, rising, spending, is_last)
+    return _boundaries(alpha, rising, spending, is_last, tuple(known))
 
 
 def crossing_probability(bounds: Sequence[float], fractions: Sequence[float], drift: float) -> float:
@@ -85,12 +93,14 @@ def crossing_probability(bounds: Sequence[float], fractions: Sequence[float], dr
 
 
 @lru_cache(maxsize=4_096)
-def _boundaries(alpha: float, fractions: tuple[float, ...], spending: Spending, is_last: bool) -> tuple[float, ...]:
+def _boundaries(
+    alpha: float, fractions: tuple[float, ...], spending: Spending, is_last: bool, known: tuple[float, ...]
+) -> tuple[float, ...]:
     walk, bounds, already = _Walk(), [], 0.0
     for step, fraction in enumerate(fractions):
         is_end = is_last and step == len(fractions) - 1
         allowed = alpha if is_end else spent(spending, alpha, fraction)
-        bound = walk.bound(max(allowed - already, 0.0), fraction)
+        bound = known[step] if step < len(known) else walk.bound(max(allowed - already, 0.0), fraction)
         bounds.append(bound)
         already = max(allowed, already)
         if step < len(fractions) - 1:

@@ -26,6 +26,8 @@ class Look:
         Standard errors from no difference, by comparison (``treatment/metric``).
     rejected:
         By comparison that is decided by now, 1 (better) or -1 (worse).
+    level, bound:
+        The share of alpha that each comparison begins with, and the standard errors at which that rejects here.
     """
 
     fraction: float
@@ -34,6 +36,8 @@ class Look:
     is_last: bool
     z: Mapping[str, float]
     rejected: Mapping[str, int]
+    level: float
+    bound: float
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "at": self.at.isoformat()}

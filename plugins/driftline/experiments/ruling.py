@@ -81,7 +81,7 @@ def _by_absence(analysis: Analysis) -> Ruling | None:
     absent = [result for result in analysis.results if result.has_no_data and result.role is not MetricRole.SIGNAL]
     if not absent:
         return None
-    if analysis.is_over:
+    if analysis.is_over and any(result.role is MetricRole.PRIMARY for result in absent):
         return Ruling(Verdict.INCONCLUSIVE, f"The time is over without data: {_reasons(absent)}.")
     return Ruling(
         Verdict.HOLD,

@@ -16,7 +16,6 @@ from driftline.serving import VersionStatus
 from driftline.store.experiment_statistics import drop_units
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment, running_on
 from driftline.store.model_versions import lock_model, set_status, versions
-from driftline.store.promotion import promote
 from driftline.store.routing import change_routes, current_routes
 
 
@@ -127,20 +126,31 @@ def stop(
     known = versions(connection, record.model)
     candidates = [name for name in (record.incumbent, record.config.control) if not unfit(known, record.model, name)]
     if moves_traffic and candidates:
-        promote(
-            connection,
-            model=record.model,
-            version=candidates[0],
-            share=Decimal(1),
-            expected_revision=record.routes_revision,
-            actor=actor,
-            reason=f"experiment {record.experiment} stopped: {reason}",
-            cause_key=f"experiment/{record.experiment}/{record.phase}/stop",
-            at=at,
-        )
+        _give_back(connection, record, candidates[0], actor=actor, reason=reason, at=at)
     elif moves_traffic:
         reason += "; the routes stay as they are, for no version that served before is fit: route by hand"
     end(connection, record, ExperimentStatus.STOPPED, reason, at)
+
+
+def _give_back(
+    connection: Connection, record: ExperimentRecord, version: str, *, actor: str, reason: str, at: datetime
+) -> None:
+    """All traffic to a version that served before; also where another of the experiment is no longer registered."""
+    change = change_routes(
+        connection,
+        model=record.model,
+        shares={version: Decimal(1)},
+        expected_revision=record.routes_revision,
+        actor=actor,
+        reason=f"experiment {record.experiment} stopped: {reason}",
+        cause_key=f"experiment/{record.experiment}/{record.phase}/stop",
+        at=at,
+    )
+    known = versions(connection, record.model)
+    for name in change.shares_before:
+        if name in known and known[name].status in {VersionStatus.CANARY, VersionStatus.PRODUCTION}:
+            status = VersionStatus.PRODUCTION if name == version else VersionStatus.RETIRED
+            set_status(connection, model=record.model, version=name, status=status, at=at)
 
 
 def end(connection: Connection, record: ExperimentRecord, status: ExperimentStatus, reason: str, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""An experiment on the shop's fraud model: customers routed as the registry says, their predictions and labels logged."""
+"""An experiment on the shop's fraud model: customers routed as the registry says, and what they get is logged."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
 """Everything happens in the last hours: the log is read as far as its own clock."""
 
 _INSERT = """
-INSERT INTO {schema}.predictions (prediction_id, predicted_at, model_version, is_fraud, score, latency, failure, country,
-    customer)
+INSERT INTO {schema}.predictions
+    (prediction_id, predicted_at, model_version, is_fraud, score, latency, failure, country, customer)
 SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::boolean[], %s::float8[], %s::float8[],
     %s::text[], %s::text[], %s::text[])
 """
@@ -104,7 +104,7 @@ class ShopExperiment:
         route: Callable[[str], str] | None = None,
         seed: int = 7,
     ) -> list[str]:
-        """``count`` customers are predicted about ``visits`` times each, within a minute; the versions that answered."""
+        """``count`` customers are predicted about ``visits`` times each in a minute; the versions that answered."""
         rng = np.random.default_rng([seed, self.next_id])
         customers = [f"customer-{first + each}" for each in range(count) for _ in range(visits)]
         chosen = route or self.route()
