@@ -46,8 +46,8 @@ def sample_ratio(observed: Mapping[str, int], weights: Mapping[str, float]) -> S
     if total * min(planned.values()) < SMALLEST_EXPECTED:
         reason = f"{total} units are too few to tell a wrong split"
         return SampleRatio(observed=counts, planned=planned, p_value=None, reason=reason)
-    from scipy.stats import chisquare
+    from scipy.special import chdtrc
 
-    expected = [share * total for share in planned.values()]
-    p_value = float(chisquare(list(counts.values()), expected).pvalue)
+    statistic = sum((counts[arm] - share * total) ** 2 / (share * total) for arm, share in planned.items())
+    p_value = float(chdtrc(len(planned) - 1, statistic))
     return SampleRatio(observed=counts, planned=planned, p_value=p_value)

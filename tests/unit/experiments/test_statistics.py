@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
+from statsmodels.stats.multitest import multipletests
 
 from driftline.errors import InputError
 from driftline.experiments.confidence_sequence import always_valid_p, critical_multiple
+from driftline.experiments.correction import holm
 from driftline.experiments.design import Spending
 from driftline.experiments.fixed_horizon import compare_estimates, compare_means, compare_proportions, compare_ranks
 from driftline.experiments.group_sequential import boundaries, crossing_probability, spent
@@ -171,3 +173,10 @@ def test_a_split_of_too_few_units_is_not_tested() -> None:
     found = sample_ratio({"a": 3, "b": 2}, {"a": 1, "b": 1})
     assert (found.p_value, found.is_mismatch) == (None, False)
     assert sample_ratio({"a": 30}, {"a": 1}).reason == "fewer than two arms have a weight"
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    expected = multipletests(p_values, method="holm")[1]
+    found = holm({str(place): p_value for place, p_value in enumerate(p_values)})
+    assert list(found.values()) == pytest.approx(list(expected))
