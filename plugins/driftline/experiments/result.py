@@ -40,7 +40,16 @@ class Look:
     bound: float
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "at": self.at.isoformat()}
+        return {
+            "fraction": self.fraction,
+            "samples": self.samples,
+            "at": self.at.isoformat(),
+            "is_last": self.is_last,
+            "z": dict(self.z),
+            "rejected": dict(self.rejected),
+            "level": self.level,
+            "bound": self.bound,
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:

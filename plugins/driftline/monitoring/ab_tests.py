@@ -23,7 +23,7 @@ from driftline.serving.strategy import EntityId, Placement
 from driftline.sources import PredictionLog
 from driftline.store.engine import store_transaction
 from driftline.store.experiment_statistics import arm_statistics, keep_arm_statistics, take_batch
-from driftline.store.experiment_verdicts import VerdictRecord, record_verdict
+from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, record_verdict
 from driftline.store.experiments import (
     ExperimentRecord,
     ExperimentStatus,
@@ -152,8 +152,8 @@ class ABTestController:
         with store_transaction(self.store) as connection:
             record = experiment(connection, name, lock=True)
             _require_running(record)
-            _, analysis, ruling = judge(connection, record, _now(at))
-            return analysis, ruling
+            _, judged = judge(connection, record, _now(at))
+            return judged.analysis, judged.ruling
 
     def auto_promote_or_rollback(self, name: str, *, at: datetime | None = None) -> str:
         """Does what the latest verdict says, in one transaction with reading it; says what was done.
@@ -165,7 +165,7 @@ class ABTestController:
             record = experiment(connection, name, lock=True)
             if record.status is not ExperimentStatus.RUNNING:
                 return f"{name} does not run: it is {record.status.value}."
-            return act(connection, record, _now(at))
+            return act(connection, record, latest_verdict(connection, name, record.phase), _now(at))
 
     def gradual_rollout(self, name: str, *, at: datetime | None = None) -> str:
         """Takes the next stage of the schedule where it is due and all that guards it is known to be well.
@@ -176,7 +176,8 @@ class ABTestController:
         with store_transaction(self.store) as connection:
             record = experiment(connection, name, lock=True)
             _require_running(record)
-            return advance(connection, record, analysis_of(connection, record, moment), moment)
+            verdict = latest_verdict(connection, name, record.phase)
+            return advance(connection, record, analysis_of(connection, record, moment), verdict, moment)
 
     def stop_ab_test(self, name: str, *, actor: str, reason: str, at: datetime | None = None) -> ExperimentRecord:
         """Ends it without a verdict: the version that served before gets all the traffic."""
@@ -237,12 +238,11 @@ class ABTestController:
             return Step(name, note=f"stopped: {reason}")
         if record.config.source == "prediction_log":
             record = self._read(connection, record)
-        record, analysis, ruling = judge(connection, record, at)
-        note = act(connection, record, at)
-        record = experiment(connection, name)
-        if record.status is ExperimentStatus.RUNNING and record.counted_since != at:
-            note = f"{note} {advance(connection, record, analysis, at)}".strip()
-        return Step(name, analysis, ruling, note)
+        record, judged = judge(connection, record, at)
+        note = act(connection, record, judged.verdict, at)
+        if not note:
+            note = advance(connection, record, judged.analysis, judged.verdict, at)
+        return Step(name, judged.analysis, judged.ruling, note)
 
     def run_all(self, at: datetime | None = None) -> list[Step]:
         """One look at each experiment that runs; one that fails never stops the others.

@@ -9,8 +9,8 @@ from driftline.config.experiment_config import ABTestConfig, ExperimentMetric
 from driftline.errors import InputError
 from driftline.experiments.metric import STANDARD, Source, StandardMetric
 from driftline.serving import ModelVersion, Routes, TrafficSplitStrategy, VersionHealth, VersionStatus
-from driftline.store.experiments import ExperimentRecord
-from driftline.store.registry import current_routes, route_changes, versions
+from driftline.store.experiments import ExperimentRecord, routes_revision
+from driftline.store.registry import route_changes, versions
 
 _TASKS = {
     StandardMetric.ACCURACY: (Task.BINARY_CLASSIFICATION, Task.MULTICLASS_CLASSIFICATION),
@@ -87,11 +87,11 @@ def incumbent_of(config: ABTestConfig, routes: Routes) -> str:
 
 def why_to_stop(connection: Connection, record: ExperimentRecord) -> tuple[str, bool]:
     """Why an experiment cannot go on (empty: it can), and whether its routes are still its own."""
-    routes = current_routes(connection, record.model)
-    if routes.revision != record.routes_revision:
+    revision = routes_revision(connection, record.model)
+    if revision != record.routes_revision:
         last = next(iter(route_changes(connection, record.model, limit=1)), None)
         by = "" if last is None else f" by {last.actor} ({last.reason})"
-        return f"the routes of {record.model} were changed{by} at revision {routes.revision}", False
+        return f"the routes of {record.model} were changed{by} at revision {revision}", False
     known = versions(connection, record.model)
     faults = [fault for name in record.config.versions if (fault := unfit(known, record.model, name))]
     return "; ".join(faults), True

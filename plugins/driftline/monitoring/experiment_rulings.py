@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,15 @@ MACHINE = "run_experiments"
 """Who acts where no person does."""
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One look: what it found, what follows from it, and the latest verdict, which may be an earlier one."""
+
+    analysis: Analysis
+    ruling: Ruling
+    verdict: VerdictRecord
+
+
 def analysis_of(connection: Connection, record: ExperimentRecord, at: datetime) -> Analysis:
     """What the arms have shown so far."""
     arms = arm_statistics(connection, record.experiment, record.counting)
@@ -40,38 +50,31 @@ def _elapsed(record: ExperimentRecord, at: datetime) -> timedelta:
     return at - (record.counted_since or at)
 
 
-def judge(connection: Connection, record: ExperimentRecord, at: datetime) -> tuple[ExperimentRecord, Analysis, Ruling]:
+def judge(connection: Connection, record: ExperimentRecord, at: datetime) -> tuple[ExperimentRecord, Judged]:
     """Analyses, keeps the analysis, and records the verdict where it is another than before."""
     analysis = analysis_of(connection, record, at)
     ruling = rule(_design(record), analysis, ramp_is_complete=is_last_stage(record))
     looks = (*record.looks, analysis.look) if analysis.look is not None else record.looks
-    move_experiment(
-        connection,
-        record.experiment,
-        analysis={**analysis.to_json(), "verdict": ruling.verdict.value, "reason": ruling.reason},
-        looks=looks,
-        looked_at=at,
-        error="",
-    )
-    _record_if_new(connection, record, analysis, ruling, at)
-    return replace(record, looks=looks, looked_at=at), analysis, ruling
+    document = {**analysis.to_json(), "verdict": ruling.verdict.value, "reason": ruling.reason}
+    values: dict[str, Any] = {"analysis": document, "looked_at": at, "error": ""}
+    if looks != record.looks:
+        values["looks"] = looks
+    move_experiment(connection, record.experiment, **values)
+    verdict = _latest_with(connection, record, analysis, ruling, at)
+    return replace(record, looks=looks, looked_at=at), Judged(analysis, ruling, verdict)
 
 
-def _record_if_new(
+def _latest_with(
     connection: Connection, record: ExperimentRecord, analysis: Analysis, ruling: Ruling, at: datetime
-) -> None:
-    """A final verdict stands, but for a promotion that nobody has made yet and that a guardrail now forbids."""
+) -> VerdictRecord:
+    """The latest verdict, after the ruling has been recorded if it is another.
+
+    A final verdict stands, but for a promotion that nobody has made yet and that a guardrail now forbids.
+    """
     before = latest_verdict(connection, record.experiment, record.phase)
-    if before is not None:
-        is_forbidden = before.verdict is Verdict.PROMOTE and before.acted_revision is None and ruling.is_urgent
-        if before.verdict.is_final and not is_forbidden and not record.config.is_rollout:
-            return
-        is_same = (before.verdict, before.ruling.winner, before.stage) == (ruling.verdict, ruling.winner, record.stage)
-        if is_same and before.acted_revision is None:
-            return
-        if record.held_reason and not ruling.is_urgent:
-            return
-    record_verdict(
+    if before is not None and _stands(record, before, ruling):
+        return before
+    return record_verdict(
         connection,
         experiment=record.experiment,
         phase=record.phase,
@@ -83,9 +86,18 @@ def _record_if_new(
     )
 
 
-def act(connection: Connection, record: ExperimentRecord, at: datetime) -> str:
-    """What the latest verdict asks for, read and done in this transaction."""
-    verdict = latest_verdict(connection, record.experiment, record.phase)
+def _stands(record: ExperimentRecord, before: VerdictRecord, ruling: Ruling) -> bool:
+    """Whether the verdict ``before`` is not to be followed by ``ruling``."""
+    is_pending = before.acted_revision is None
+    is_forbidden = before.verdict is Verdict.PROMOTE and is_pending and ruling.is_urgent
+    if before.verdict.is_final and not is_forbidden and not record.config.is_rollout:
+        return True
+    is_same = (before.verdict, before.ruling.winner, before.stage) == (ruling.verdict, ruling.winner, record.stage)
+    return (is_same and is_pending) or (bool(record.held_reason) and not ruling.is_urgent)
+
+
+def act(connection: Connection, record: ExperimentRecord, verdict: VerdictRecord | None, at: datetime) -> str:
+    """What the latest verdict asks for, which was read in this transaction; says what was done."""
     if verdict is None or not verdict.verdict.is_final or verdict.acted_revision is not None:
         return ""
     if verdict.verdict is Verdict.PROMOTE and not _may_promote(record, verdict):
@@ -137,7 +149,9 @@ def _conclude(connection: Connection, record: ExperimentRecord, verdict: Verdict
     return f"{winner} has all the traffic of {record.model} (revision {change.revision})."
 
 
-def advance(connection: Connection, record: ExperimentRecord, analysis: Analysis, at: datetime) -> str:
+def advance(
+    connection: Connection, record: ExperimentRecord, analysis: Analysis, verdict: VerdictRecord | None, at: datetime
+) -> str:
     """The next stage, where it is due and guarded."""
     stages = record.config.stages
     assert record.stage_since is not None
@@ -145,7 +159,6 @@ def advance(connection: Connection, record: ExperimentRecord, analysis: Analysis
         return ""
     if not is_due(stages[record.stage], record.stage_since, at):
         return ""
-    verdict = latest_verdict(connection, record.experiment, record.phase)
     if record.held_reason or (verdict is not None and verdict.verdict is not Verdict.CONTINUE):
         why = record.held_reason or f"the verdict is {verdict.verdict.value if verdict else ''}"
         return f"Stage {record.stage + 1} stays: {why}."

@@ -15,7 +15,7 @@ from driftline.errors import InputError
 from driftline.experiments.result import Look
 from driftline.experiments.traffic import Assignment
 from driftline.store.json_values import json_safe
-from driftline.store.tables import experiments
+from driftline.store.tables import experiments, route_revisions
 
 
 class ExperimentStatus(StrEnum):
@@ -173,6 +173,12 @@ def running_on(connection: Connection, model: str) -> str | None:
     query = select(experiments.c.experiment).where(
         experiments.c.model == model, experiments.c.status == ExperimentStatus.RUNNING.value
     )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def routes_revision(connection: Connection, model: str) -> int | None:
+    """The revision of the model's routes; None where they were never touched."""
+    query = select(route_revisions.c.revision).where(route_revisions.c.model == model)
     return connection.execute(query).scalar_one_or_none()
 
 
