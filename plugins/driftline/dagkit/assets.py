@@ -11,3 +11,7 @@ def outcome_asset(model: str, outcome: str) -> str:
 def outcome_alias(model: str) -> str:
     """The alias under which a monitor emits whichever outcomes its window has."""
     return f"driftline_{model}_outcomes"
+
+
+ALERTS_WAITING = "driftline://alerts"
+"""Emitted when alerts were put into the outbox that nobody else is about to send."""

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 SEND_ALERTS = "send_alerts"
 ROLL_BACK = "roll_back"
+VERIFY_ROLLBACK = "verify_rollback"
 ALL_CLEAR = "all_clear"
 
 
@@ -106,9 +107,9 @@ def roll_back(model: str, key: WindowKey) -> str:
     from driftline.monitoring.action import deliver_alerts, roll_back_window
 
     monitor = airflow_monitor(model)
-    outcome = roll_back_window(monitor, from_key(key), _context(get_current_context(), model, key))
+    step = roll_back_window(monitor, from_key(key), _context(get_current_context(), model, key))
     deliver_alerts(monitor, send_to_slack)
-    return outcome.explanation
+    return f"{model} serves it no more" if step.rollback is None else step.rollback.explanation
 
 
 def all_clear(model: str, key: WindowKey) -> str:
