@@ -43,8 +43,8 @@ class Rollback(StrictModel):
     enabled: bool = False
     mode: Annotated[RollbackMode, Field(strict=False)] = RollbackMode.AUTOMATIC
     """`automatic`; `approval`: a person is asked first; `dry_run`: it is told what would be done, and nothing is."""
-    on: Annotated[list[Annotated[Check, Field(strict=False)]], Field(min_length=1)] = [Check.PERFORMANCE]
-    """The checks whose critical finding rolls back, beside the guard's limits."""
+    on: list[Annotated[Check, Field(strict=False)]] = [Check.PERFORMANCE]
+    """The checks whose critical finding rolls back, beside the guard's limits; empty: these limits alone."""
     cooldown: Duration = timedelta(hours=1)
     """After a rollback the next one waits so long."""
     most_a_day: Annotated[int, Field(ge=1, le=100)] = 2

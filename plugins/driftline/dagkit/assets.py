@@ -15,3 +15,6 @@ def outcome_alias(model: str) -> str:
 
 ALERTS_WAITING = "driftline://alerts"
 """Emitted when alerts were put into the outbox that nobody else is about to send."""
+
+APPROVAL_WANTED = "driftline://approvals"
+"""Emitted, with the number of the rollback, when one waits for a person's word."""

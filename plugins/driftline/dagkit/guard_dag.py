@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, AssetAlias, DeltaTriggerTimetable, get_current_context, task
 
-from driftline.dagkit.assets import ALERTS_WAITING
+from driftline.dagkit.assets import ALERTS_WAITING, APPROVAL_WANTED
 from driftline.dagkit.model_files import valid_models
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,10 @@ def _guard() -> str:
             log.error("%s is not guarded: %s", each.model, each.error)
         for rollback in each.rollbacks:
             log.warning("%s: %s", each.model, rollback.explanation)
+            if rollback.status == "awaiting_approval":
+                context["outlet_events"][AssetAlias(NEWS)].add(
+                    Asset(APPROVAL_WANTED), extra={"rollback_id": rollback.rollback_id, "model": each.model}
+                )
     told = sum(each.told for each in guarded)
     if told:
         context["outlet_events"][AssetAlias(NEWS)].add(Asset(ALERTS_WAITING))

@@ -79,7 +79,9 @@ def _decision(config: ModelConfig, key: Any) -> Any:
 
 
 def _branches(config: ModelConfig, key: Any) -> list[Any]:
-    rolled_back = task(task_id=tasks.ROLL_BACK)(tasks.roll_back)(config.model, key)
+    rolled_back = task(task_id=tasks.ROLL_BACK, outlets=[AssetAlias(tasks.APPROVALS)])(tasks.roll_back)(
+        config.model, key
+    )
     rolled_back >> VerifyRollback(task_id=tasks.VERIFY_ROLLBACK, model=config.model, **ALERT_RETRIES)
     return [
         task(task_id=tasks.SEND_ALERTS, **ALERT_RETRIES)(tasks.send_alerts)(config.model),
