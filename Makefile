@@ -12,6 +12,10 @@ AIRFLOW_TESTS := tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
 
+# Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
+# thousands of files at every start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo stop clean status test lint format bench lock setup
 
