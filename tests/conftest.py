@@ -87,7 +87,7 @@ def _kept_open(engine: Engine) -> Engine:
         connection.prepare_threshold = None
         return connection
 
-    return create_engine(engine.url, creator=connect, pool_pre_ping=True)
+    return create_engine(engine.url, creator=connect, pool_pre_ping=True, max_overflow=-1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
