@@ -185,10 +185,10 @@ def main() -> None:
             fill(
                 f"Made by `python tests/benchmarks/experiments_speed.py --experiments {count}` on "
                 f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-                f"Python {platform.python_version()}. Each has two arms and four metrics (accuracy, error rate, latency "
-                "P95, ROC-AUC) and looks at times of its own, so that no boundary is found twice. `run_all` reads the state "
-                "of each, judges it, and writes the analysis and the verdict, in a transaction each. The prediction "
-                "logs are not read in it: that is one query per model.",
+                f"Python {platform.python_version()}. Each has two arms and four metrics (accuracy, error rate, "
+                "latency P95, ROC-AUC) and looks at times of its own, so that no boundary is found twice. `run_all` "
+                "reads the state of each, judges it, and writes the analysis and the verdict, in a transaction each. "
+                "The prediction logs are not read in it: that is one query per model.",
                 120,
             ),
             "",

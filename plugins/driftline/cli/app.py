@@ -12,6 +12,7 @@ from driftline.cli import (
     baseline,
     check,
     compare,
+    demo,
     evaluate,
     experiments,
     live,
@@ -19,6 +20,7 @@ from driftline.cli import (
     models,
     predictions,
     revise,
+    rollbacks,
     serving,
     watch,
 )
@@ -34,7 +36,9 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(demo.app, name="demo")
 app.add_typer(experiments.app, name="experiments")
+app.add_typer(rollbacks.app, name="rollbacks")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)
