@@ -107,6 +107,8 @@ class ABTestConfig(StrictModel):
     minimum_duration: Duration = timedelta(days=1)
     """No treatment is promoted earlier: a day, so that every hour of it has been seen."""
     maximum_duration: Duration | None = None
+    start_automatically: bool = False
+    """Whether `run_experiments` starts it as soon as it finds its file; otherwise a person does."""
     promote_automatically: bool = False
     """Otherwise the verdict waits for a person. Traffic is always taken away automatically."""
 
@@ -143,7 +145,8 @@ class ABTestConfig(StrictModel):
             stages = self.stages
         except InputError as error:
             raise ValueError(str(error).rstrip(".")) from None
-        if self.strategy is TrafficSplitStrategy.RANDOM and len(stages) > 1:
+        is_partial = len(stages) > 1 or stages[0].percent < 100
+        if self.strategy is TrafficSplitStrategy.RANDOM and is_partial:
             raise ValueError("a ramp needs entities that keep their version: use the strategy hash_based")
         if not self.is_rollout and stages[-1].percent < 1e-4:
             raise ValueError("`schedule` ends below 0.0001 percent of the traffic")

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
-from driftline.dagkit.model_files import valid_models
+from driftline.dagkit.model_files import models_folder, valid_models
 
 log = logging.getLogger(__name__)
 
 EXPERIMENTS = "run_experiments"
+EXPERIMENTS_VARIABLE = "DRIFTLINE_EXPERIMENTS"
+
+
+def experiments_folder() -> Path:
+    """``DRIFTLINE_EXPERIMENTS``, else ``experiments`` beside the models' folder."""
+    named = os.environ.get(EXPERIMENTS_VARIABLE)
+    return Path(named) if named else models_folder().parent / "experiments"
 
 
 def experiments_dag() -> DAG:
@@ -32,12 +41,16 @@ def experiments_dag() -> DAG:
 
 
 def _look_at_experiments() -> str:
+    from driftline.config.experiment_files import load_valid_experiments
     from driftline.dagkit.connections import connection_url
     from driftline.monitoring.ab_tests import ABTestController
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
-    store = create_store_engine(connection_url(STORE_CONNECTION))
-    steps = ABTestController(store, valid_models(), connection_url).run_all()
+    described, faults = load_valid_experiments(experiments_folder())
+    for fault in faults:
+        log.error("%s", fault)
+    controller = ABTestController(create_store_engine(connection_url(STORE_CONNECTION)), valid_models(), connection_url)
+    steps = [*controller.keep_described(described.values()), *controller.run_all()]
     for step in steps:
         if step.error:
             log.error("%s could not be looked at: %s", step.experiment, step.error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ from driftline.store.experiments import (
     ExperimentRecord,
     ExperimentStatus,
     add_experiment,
+    all_experiments,
     experiment,
     move_experiment,
     running_experiments,
@@ -95,6 +96,18 @@ class ABTestController:
             require_fit_versions(connection, config)
             add_experiment(connection, config, actor, _now(at))
             return experiment(connection, config.experiment)
+
+    def keep_described(self, configs: Iterable[ABTestConfig], *, at: datetime | None = None) -> list[Step]:
+        """Creates the experiments of the files that are new, and starts those that are to start by themselves.
+
+        What cannot be is in its step's error, and stops no other.
+        """
+        wanted = list(configs)
+        if not wanted:
+            return []
+        with store_transaction(self.store) as connection:
+            known = {record.experiment: record.config for record in all_experiments(connection)}
+        return [self._keep(config, _now(at)) for config in wanted if known.get(config.experiment) != config]
 
     def start_ab_test(self, name: str, *, actor: str, at: datetime | None = None) -> ExperimentRecord:
         """Begins a phase: a new salt, the first stage of the schedule, and counting from nothing.
@@ -272,6 +285,16 @@ class ABTestController:
             with store_transaction(self.store) as other:
                 move_experiment(other, name, error=step.error)
         return step
+
+    def _keep(self, config: ABTestConfig, at: datetime) -> Step:
+        try:
+            self.create_ab_test(config, actor=MACHINE, at=at)
+            if not config.start_automatically:
+                return Step(config.experiment, note="created; it waits for a person to start it")
+            self.start_ab_test(config.experiment, actor=MACHINE, at=at)
+        except DriftlineError as error:
+            return Step(config.experiment, error=str(error))
+        return Step(config.experiment, note="created and started")
 
     def _read(self, connection: Connection, record: ExperimentRecord) -> ExperimentRecord:
         model = self.models.get(record.model)

@@ -45,7 +45,7 @@ def unfit(known: dict[str, ModelVersion], model: str, name: str) -> str:
 def require_readable(config: ABTestConfig, model: ModelConfig | None) -> None:
     """Refuses (`InputError`) an experiment whose figures the model's log cannot give."""
     if config.source == "application":
-        if len(config.stages) > 1 and not config.is_rollout:
+        if config.schedule is not None and not config.is_rollout:
             raise InputError(
                 f"{config.experiment}: `schedule`: while a ramp goes on, only the prediction log tells who is in the "
                 "experiment; leave it out where the application collects its figures."

@@ -15,7 +15,7 @@ from hashlib import blake2b
 
 from sqlalchemy import Connection
 
-from driftline.config import Task
+from driftline.config import ModelConfig, Task
 from driftline.experiments.arm import ArmStatistics, score_cell
 from driftline.experiments.metric import MetricKind
 from driftline.experiments.planning import SETTLING
@@ -50,7 +50,7 @@ def read_new_rows(connection: Connection, record: ExperimentRecord, log: Predict
     assert record.counted_since is not None
     with open_experiment_log(log) as opened:
         upto = opened.now() - SETTLING
-        reader = _Reader(record, log.config.task, opened)
+        reader = _Reader(record, log.config, opened)
         read_until = record.predictions_until or record.counted_since
         labels_until = record.labels_until or record.counted_since
         for span in _chunks(read_until, upto):
@@ -90,9 +90,11 @@ class _Counted:
 
 
 class _Reader:
-    def __init__(self, record: ExperimentRecord, task: Task, log: ExperimentLog) -> None:
+    def __init__(self, record: ExperimentRecord, model: ModelConfig, log: ExperimentLog) -> None:
         self._record = record
-        self._task = task
+        self._task = model.task
+        is_random = record.config.strategy is TrafficSplitStrategy.RANDOM
+        self._is_by_entity = model.predictions.entity is not None and not is_random
         self._log = log
         self._versions = record.config.versions
         self._kinds = {metric.kind for metric in record.config.design(record.stage).metrics}
@@ -149,8 +151,8 @@ class _Reader:
 
     def _unit_of(self, row: AssignedPrediction | AssignedLabel) -> int | None:
         """The unit that the row counts for; 0 where it is one of its own; None where it counts nowhere."""
-        if row.entity is None or self._record.config.strategy is TrafficSplitStrategy.RANDOM:
-            # Without an entity its arm is its version, as far as the whole traffic is in the experiment.
+        if not self._is_by_entity:
+            # Its arm is its version: all of the traffic is in such an experiment.
             return 0 if row.at >= self._record.assignments[0].since else None
         if not row.entity:
             return None

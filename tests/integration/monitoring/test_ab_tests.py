@@ -394,3 +394,45 @@ def test_the_same_experiment_may_be_created_again_and_another_of_its_name_not(la
     with pytest.raises(InputError, match="There is another experiment 'fraud-v2'"):
         lab.created(samples=5_000)
     assert config_of() == lab.record().config
+
+
+def test_files_are_kept_once_and_started_where_they_say_so(lab: ShopExperiment) -> None:
+    described = [
+        config_of(start_automatically=True),
+        config_of(experiment="bad", arms={"v1": 50, "v9": 50}),
+        config_of(experiment="later", arms={"v1": 50, "v3": 50}),
+    ]
+    first, second = (lab.controller.keep_described(described, at=BEGAN) for _ in range(2))
+    assert [(step.note, bool(step.error)) for step in first] == [
+        ("created and started", False),
+        ("", True),
+        ("created; it waits for a person to start it", False),
+    ]
+    assert [step.experiment for step in second] == ["bad"]
+    assert lab.record().status is ExperimentStatus.RUNNING
+
+
+def test_people_are_told_of_a_verdict_once(lab: ShopExperiment) -> None:
+    lab.started(promote_automatically=False)
+    lab.come(3_000, at=BEGAN + MINUTE, accuracy=BETTER)
+    for _ in range(2):
+        lab.controller.run(NAME)
+    assert titles(lab) == ["fraud: experiment fraud-v2, promote"]
+
+
+def test_people_are_told_once_a_day_that_it_is_held(lab: ShopExperiment) -> None:
+    lab.started()
+    lab.come(1_000, at=BEGAN + MINUTE, labels=("v1",))
+    lab.controller.run(NAME, at=BEGAN + 10 * MINUTE)
+    assert titles(lab) == []
+    for minutes in (70, 75):
+        lab.controller.run(NAME, at=BEGAN + minutes * MINUTE)
+    assert titles(lab)[:1] == ["fraud: experiment fraud-v2, hold"]
+    assert len(titles(lab)) <= 2
+
+
+def titles(lab: ShopExperiment) -> list[str]:
+    with store_transaction(lab.store) as connection:
+        return list(
+            connection.exec_driver_sql("SELECT message ->> 'title' FROM driftline.alert_outbox ORDER BY 1").scalars()
+        )
