@@ -12,7 +12,7 @@ References
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 
@@ -50,8 +50,8 @@ class UnitMoments:
 
     def __add__(self, other: UnitMoments) -> UnitMoments:
         """Of two sets of units that have none in common."""
-        theirs = asdict(other)
-        return UnitMoments(**{name: value + theirs[name] for name, value in asdict(self).items()})
+        theirs = vars(other)
+        return UnitMoments(**{name: value + theirs[name] for name, value in vars(self).items()})
 
     @property
     def value(self) -> float | None:
@@ -90,7 +90,7 @@ class UnitMoments:
         return variance / (ratio * (1 - ratio) / self.n)
 
     def to_json(self) -> list[float]:
-        return list(asdict(self).values())
+        return list(vars(self).values())
 
     @classmethod
     def from_json(cls, document: list[float]) -> Self:
@@ -98,4 +98,4 @@ class UnitMoments:
 
 
 def is_finite(moments: UnitMoments) -> bool:
-    return all(math.isfinite(value) for value in asdict(moments).values())
+    return all(math.isfinite(value) for value in vars(moments).values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -139,8 +139,8 @@ class Analysis:
             "at": self.at.isoformat(),
             "method": self.method.value,
             "method_reason": self.method_reason,
-            "results": [{**asdict(result), "role": result.role.value} for result in self.results],
-            "sample_ratio": {**asdict(self.sample_ratio), "is_mismatch": self.sample_ratio.is_mismatch},
+            "results": [{**vars(result), "role": result.role.value} for result in self.results],
+            "sample_ratio": {**vars(self.sample_ratio), "is_mismatch": self.sample_ratio.is_mismatch},
             "units": dict(self.units),
             "predictions": dict(self.predictions),
             "samples": self.samples,
