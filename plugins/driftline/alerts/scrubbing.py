@@ -37,7 +37,7 @@ def without_known(text: str, secrets: Iterable[str | None]) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """An error's ``text`` with addresses cut to their host, tokens and passwords starred out; at most 500 characters."""
+    """An error's ``text``: addresses cut to their host, tokens and passwords starred out; at most 500 characters."""
     for pattern, replacement in _HIDDEN:
         text = pattern.sub(replacement, text)
     return text if len(text) <= MAX_ERROR else text[: MAX_ERROR - 1] + "…"

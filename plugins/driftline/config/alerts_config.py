@@ -48,3 +48,7 @@ class Alerts(StrictModel):
         if "ticket_hook" in self.model_fields_set and self.ticket_connection is None:
             raise ValueError("`ticket_hook` is given, but no `ticket_connection`: no ticket would be opened")
         return self
+
+
+DEFAULT_ALERTS = Alerts()
+"""Who is told of what no model's file speaks of."""

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from driftline.alerts import AlertItem, AlertMessage, Delivery
+from driftline.alerts import AlertItem, AlertMessage, Delivery, Send
 from driftline.errors import DriftlineError, StoreError
 from driftline.findings import Severity
-from driftline.monitoring.decision import SLACK_CONNECTION, Context
+from driftline.monitoring.decision import Context
 from driftline.monitoring.monitor import Monitor
 from driftline.serving import RollbackOutcome, RollbackRefusal
 from driftline.store.decisions import window_decision
 from driftline.store.engine import store_transaction
-from driftline.store.outbox import Send, deliver_pending, enqueue
+from driftline.store.outbox import deliver_pending, enqueue
 from driftline.store.rollbacks import roll_back
 from driftline.windows import Window
 
@@ -51,8 +51,8 @@ def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
     if delivery.remaining:
         raise AlertsNotDelivered(
             f"{delivery.remaining} alerts{whose} are not sent yet and stay in the outbox; last error: "
-            f"{delivery.last_error or 'of an earlier try'}. Check the connection {SLACK_CONNECTION!r}; they are sent "
-            "at a later try."
+            f"{delivery.last_error or 'of an earlier try'}. Check the connection "
+            f"{' and '.join(map(repr, delivery.waiting_for))}; they are sent at a later try."
         )
     return delivery
 
@@ -92,7 +92,7 @@ def roll_back_window(monitor: Monitor, window: Window, context: Context) -> Roll
                 incident_id=None,
                 model=monitor.model,
                 deduplication_key=f"rollback/{cause_key}",
-                destination=SLACK_CONNECTION,
+                destination=monitor.config.alerts.slack_connection,
                 message=_rollback_message(monitor, window, outcome, context).to_json(),
                 at=now,
             )

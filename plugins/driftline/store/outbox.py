@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, literal, or_, select, true, update
-from sqlalchemy.dialects.postgresql import array_agg, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from driftline.alerts.delivery import (
     AlertKind,
@@ -180,7 +180,7 @@ class _Drain:
                 select(
                     func.count(),
                     func.min(alert_outbox.c.next_attempt_at),
-                    array_agg(alert_outbox.c.destination.distinct()),
+                    func.array_agg(alert_outbox.c.destination.distinct()),
                 ).where(self.is_pending())
             ).one()
         return Delivery(

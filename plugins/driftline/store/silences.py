@@ -41,9 +41,7 @@ def add_silence(
     moment = as_utc(at, "at")
     values = {"model": model, "cause": cause, "subject": subject, "reason": reason, "created_by": created_by}
     row = connection.execute(
-        insert(silences)
-        .values(**json_safe(values), created_at=moment, until=moment + span)
-        .returning(*silences.c)
+        insert(silences).values(**json_safe(values), created_at=moment, until=moment + span).returning(*silences.c)
     ).one()
     return _silence(row)
 
@@ -80,10 +78,7 @@ def end_silence(connection: Connection, silence_id: int, *, ended_by: str, at: d
     moment = as_utc(at, "at")
     is_it = (silences.c.silence_id == silence_id) & silences.c.ended_at.is_(None) & (silences.c.until > moment)
     ended = connection.execute(
-        update(silences)
-        .where(is_it)
-        .values(ended_at=moment, ended_by=json_safe(ended_by))
-        .returning(*silences.c)
+        update(silences).where(is_it).values(ended_at=moment, ended_by=json_safe(ended_by)).returning(*silences.c)
     ).one_or_none()
     if ended is None:
         raise InputError(f"No silence {silence_id} is in force. `driftline silence list` shows those that are.")
