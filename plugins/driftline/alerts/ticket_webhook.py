@@ -33,7 +33,7 @@ class TicketWebhook:
             json=ticket.to_json(),
             headers=headers,
             auth=basic,
-            timeout=TIMEOUT_SECONDS,
+            timeout=float(connection.extra.get("timeout", TIMEOUT_SECONDS)),
             follow_redirects=False,
         )
         require_taken("The ticket webhook", answer.status_code, answer.text, answer.headers, datetime.now(UTC))

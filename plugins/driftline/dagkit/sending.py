@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 TIMEOUT_SECONDS = 10
-"""A receiver that does not answer within so long has not taken the alert."""
+"""A receiver that does not answer within so long counts as not having taken the alert; the extra ``timeout`` wins."""
 
 
 def send_alert(outgoing: Outgoing) -> Receipt:
@@ -64,19 +64,19 @@ def _scrubbed(text: str, connection: Connection) -> str:
 def _by_slack_api(outgoing: Outgoing, connection: Connection) -> Receipt:
     from driftline.dagkit.sending_slack import send_by_api
 
-    return send_by_api(outgoing, connection.extra_dejson.get("channel", ""))
+    return send_by_api(outgoing, connection.extra_dejson.get("channel", ""), _timeout(connection))
 
 
-def _by_slack_webhook(outgoing: Outgoing, _connection: Connection) -> Receipt:
+def _by_slack_webhook(outgoing: Outgoing, connection: Connection) -> Receipt:
     from driftline.dagkit.sending_slack import send_by_webhook
 
-    return send_by_webhook(outgoing)
+    return send_by_webhook(outgoing, _timeout(connection))
 
 
 def _by_pagerduty(outgoing: Outgoing, connection: Connection) -> Receipt:
     from driftline.dagkit.sending_pages import send_page
 
-    return send_page(outgoing, _address(connection) if connection.host else None)
+    return send_page(outgoing, _address(connection) if connection.host else None, _timeout(connection))
 
 
 def _by_ticket_hook(outgoing: Outgoing, connection: Connection) -> Receipt:
@@ -87,9 +87,13 @@ def _by_ticket_hook(outgoing: Outgoing, connection: Connection) -> Receipt:
         url=_address(connection),
         login=connection.login or "",
         password=connection.password or "",
-        extra=connection.extra_dejson,
+        extra={"timeout": TIMEOUT_SECONDS, **connection.extra_dejson},
     )
     return Receipt(str(hook.open_ticket(Ticket.from_json(outgoing.message["ticket"]), at, outgoing.key) or ""))
+
+
+def _timeout(connection: Connection) -> int:
+    return int(connection.extra_dejson.get("timeout", TIMEOUT_SECONDS))
 
 
 def _address(connection: Connection) -> str:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from driftline.alerts import Outgoing, Page, Receipt
 from driftline.alerts.answers import require_taken
 
-TIMEOUT_SECONDS = 10
 PATH = "/v2/enqueue"
 
 
-def send_page(outgoing: Outgoing, base_url: str | None) -> Receipt:
+def send_page(outgoing: Outgoing, base_url: str | None, timeout: int) -> Receipt:
     """Triggers, acknowledges or resolves the page's alert.
 
     Parameters
@@ -29,7 +28,7 @@ def send_page(outgoing: Outgoing, base_url: str | None) -> Receipt:
     hook = PagerdutyEventsHook(pagerduty_events_conn_id=outgoing.destination)
     event = prepare_event_data(**Page.from_json(outgoing.message).event(), action_key_name="event_action")
     with EventsApiV2Client(hook.integration_key, base_url=base_url) as client:
-        client.timeout = TIMEOUT_SECONDS
+        client.timeout = timeout
         client.max_network_attempts = 0
         client.retry = _ONE_REQUEST
         answer = client.post(PATH, json=event)

@@ -13,25 +13,24 @@ from driftline.alerts import AlertMessage, AlertRefused, NotDelivered, Outgoing,
 from driftline.alerts import slack_payload as payload_of
 from driftline.alerts.answers import pause, require_taken
 
-TIMEOUT_SECONDS = 10
 _THREAD_IS_GONE = frozenset({"thread_not_found", "message_not_found", "cannot_reply_to_message", "invalid_thread_ts"})
 _ABOUT_THE_MESSAGE = frozenset(
     {"invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"}
 )
 
 
-def send_by_webhook(outgoing: Outgoing) -> Receipt:
+def send_by_webhook(outgoing: Outgoing, timeout: int) -> Receipt:
     """Posts to the channel of the webhook. Which incident it is about the message says."""
     from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 
     payload = payload_of(AlertMessage.from_json(outgoing.message))
-    hook = SlackWebhookHook(slack_webhook_conn_id=outgoing.destination, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+    hook = SlackWebhookHook(slack_webhook_conn_id=outgoing.destination, timeout=timeout, retry_handlers=[])
     answer = hook.client.send(text=payload["text"], blocks=payload["blocks"])
     require_taken("Slack", answer.status_code, answer.body, _plain(answer.headers), datetime.now(UTC))
     return Receipt()
 
 
-def send_by_api(outgoing: Outgoing, default_channel: str) -> Receipt:
+def send_by_api(outgoing: Outgoing, default_channel: str, timeout: int) -> Receipt:
     """Posts by `chat.postMessage`: into the incident's thread, or to the channel where that begins.
 
     News are shown in the channel as well. A thread that is gone is begun anew.
@@ -44,10 +43,10 @@ def send_by_api(outgoing: Outgoing, default_channel: str) -> Receipt:
     message = AlertMessage.from_json(outgoing.message)
     if outgoing.thread is not None:
         try:
-            return Receipt(_post(outgoing.destination, message, outgoing.thread).timestamp)
+            return Receipt(_post(outgoing.destination, message, outgoing.thread, timeout).timestamp)
         except _ThreadIsGone:
             pass
-    begun = _post(outgoing.destination, message, Thread(message.channel or default_channel, ""))
+    begun = _post(outgoing.destination, message, Thread(message.channel or default_channel, ""), timeout)
     return Receipt(begun.timestamp, begun)
 
 
@@ -55,7 +54,7 @@ class _ThreadIsGone(NotDelivered):
     """Slack no longer has the message that began the thread."""
 
 
-def _post(connection_id: str, message: AlertMessage, to: Thread) -> Thread:
+def _post(connection_id: str, message: AlertMessage, to: Thread, timeout: int) -> Thread:
     from airflow.providers.slack.hooks.slack import SlackHook
     from slack_sdk.errors import SlackApiError
 
@@ -68,7 +67,7 @@ def _post(connection_id: str, message: AlertMessage, to: Thread) -> Thread:
     body: dict[str, Any] = {"channel": to.channel, **payload_of(message)}
     if to.timestamp:
         body |= {"thread_ts": to.timestamp, "reply_broadcast": message.event.is_for_everybody}
-    hook = SlackHook(slack_conn_id=connection_id, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+    hook = SlackHook(slack_conn_id=connection_id, timeout=timeout, retry_handlers=[])
     try:
         answer = hook.call("chat.postMessage", json=body)
     except SlackApiError as error:

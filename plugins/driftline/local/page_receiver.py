@@ -56,6 +56,14 @@ class PageReceiver(ThreadingHTTPServer):
         with self._lock:
             self._failures.clear()
 
+    def forget(self) -> None:
+        """As if nothing had arrived."""
+        with self._lock:
+            self.events.clear()
+            self.tickets.clear()
+            self.authorizations.clear()
+            self.requests = 0
+
     def receive(self, path: str, body: Any, key: str, authorization: str) -> tuple[int, dict[str, Any], str | None]:
         """Judges one request; the status, the answer, and the header ``Retry-After``."""
         with self._lock:

@@ -45,11 +45,14 @@ class Failure:
         Of a status of 429 or 503: value of the header ``Retry-After``.
     silence_seconds:
         So long nothing is answered, and what was sent is not taken.
+    error:
+        What a method of the API answers with the status 200.
     """
 
     status: int
     retry_after: str | None = None
     silence_seconds: float = 0.0
+    error: str = "fatal_error"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ class SlackReceiver(ThreadingHTTPServer):
         with self._lock:
             self._failures.clear()
 
+    def forget(self) -> None:
+        """As if nothing had arrived; the log keeps it."""
+        with self._lock:
+            self._requests.clear()
+
     @property
     def requests(self) -> list[ReceivedRequest]:
         """The last requests to the webhook, accepted or not, the oldest first."""
@@ -145,7 +153,7 @@ class SlackReceiver(ThreadingHTTPServer):
         with self._lock:
             moment = datetime.now(UTC).isoformat(timespec="milliseconds")
             if failure is not None:
-                status, answer, retry_after = failure.status, _failure_text(failure.status), failure.retry_after
+                status, answer, retry_after = failure.status, _failure_text(failure, path), failure.retry_after
             else:
                 status, answer = _judge_call(body, authorization, self._tick()) if _is_call(path) else _judge(body)
                 retry_after = None
@@ -283,8 +291,11 @@ def _judge(body: Any) -> tuple[int, str]:
     return HTTPStatus.OK, "ok"
 
 
-def _failure_text(status: int) -> str:
-    return "rate_limited" if status == HTTPStatus.TOO_MANY_REQUESTS else "fatal_error"
+def _failure_text(failure: Failure, path: str) -> str:
+    if failure.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limited"
+    is_refusal = failure.status == HTTPStatus.OK and _is_call(path)
+    return json.dumps({"ok": False, "error": failure.error}) if is_refusal else failure.error
 
 
 def _parsed(raw: bytes) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, insert, select, text
 
-from driftline.alerts import AlertRefused, DeliveryStatus, Outgoing, Receipt, ReceiverBusy, Thread
+from driftline.alerts import DeliveryStatus, Outgoing
 from driftline.alerts.delivery import LONGEST_WAIT
 from driftline.errors import InputError, StoreError
 from driftline.store.engine import create_store_engine, store_transaction
