@@ -48,6 +48,13 @@ def first_alerts(connection: Connection, incident_ids: Collection[int]) -> dict[
     return {row.incident_id: row.first for row in connection.execute(query)}
 
 
+def alerts_about(connection: Connection, incident_id: int) -> list[dict[str, Any]]:
+    """What the outbox has about an incident, the oldest first, without the messages themselves."""
+    shown = [alert_outbox.c[name] for name in ("created_at", "kind", "destination", "status", "attempts", "last_error")]
+    query = select(*shown).where(alert_outbox.c.incident_ids.overlap([incident_id])).order_by(alert_outbox.c.alert_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def has_pending_message(connection: Connection, incident_id: int) -> bool:
     """Whether a message about the incident waits to be sent."""
     query = select(alert_outbox.c.alert_id).where(

@@ -33,6 +33,9 @@ TICKET_TOKEN = "tick3t-s3cret"
 SECRETS = (SLACK_TOKEN, ROUTING_KEY, TICKET_TOKEN, "s3cret", "driftline/local")
 
 
+EVERYWHERE = Alerts(slack_connection="slack_api", pagerduty_connection="pagerduty", ticket_connection="tickets")
+
+
 @dataclass
 class Deliverer:
     """The process that delivers."""
@@ -120,7 +123,7 @@ class Teller:
     """Opens, worsens and resolves incidents of a model, and tells of them as the monitors do."""
 
     store: Engine
-    alerts: Alerts = Alerts(slack_connection="slack_api", pagerduty_connection="pagerduty", ticket_connection="tickets")
+    alerts: Alerts = EVERYWHERE
 
     @property
     def audience(self) -> Audience:

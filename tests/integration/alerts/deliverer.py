@@ -19,13 +19,13 @@ from driftline.store.outbox import deliver_pending
 
 def main() -> None:
     store = create_store_engine(os.environ["TEST_STORE"])
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 - the protocol
     for line in sys.stdin:
         moment, at_once = line.split()
         now = datetime.fromisoformat(moment)
         with ThreadPoolExecutor(int(at_once)) as pool:
             drains = list(pool.map(lambda _, at=now: deliver_pending(store, send_alert, now=at), range(int(at_once))))
-        print("drained " + json.dumps([asdict(drain) for drain in drains], default=str), flush=True)
+        print("drained " + json.dumps([asdict(drain) for drain in drains], default=str), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
