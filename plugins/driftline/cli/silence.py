@@ -36,7 +36,7 @@ class _AddsByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_AddsByDefault,
-    help="Do not tell of a model, one of its checks or subjects for a time: driftline silence MODEL --for 4h --reason …",
+    help="Do not tell of a model, a check or a subject for a time: driftline silence MODEL --for 4h --reason …",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
