@@ -88,7 +88,7 @@ def test_options_may_come_first_and_the_installation_can_be_silenced(driftline: 
         (("fraud", "--for", "60d", "--reason", "x"), "at most 30 days"),
         (("fraud", "--for", "0h", "--reason", "x"), "at most 30 days"),
         (("fraud", "--for", "4h", "--reason", " "), "needs a reason"),
-        (("fraud", "--for", "4h", "--reason", "x", "--check", "weather"), "Choose from: drift, "),
+        (("fraud", "--for", "4h", "--reason", "x", "--check", "weather"), "Choose from: quality, drift, "),
     ],
 )
 def test_a_bad_silence_is_refused(driftline: Command, arguments: tuple[str, ...], fault: str) -> None:
