@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from driftline.alerts.incidents import Incident
-from driftline.alerts.message import AlertEvent, AlertItem, AlertMessage
+from driftline.alerts.message import AlertEvent, AlertItem, AlertMessage, Link
 from driftline.windows import Window
 
 _WORDS = {
@@ -26,6 +26,7 @@ def compose_standing(
     channel: str,
     window: Window | None = None,
     recommendation: str = "",
+    links: Sequence[Link] = (),
 ) -> AlertMessage:
     """One message about incidents (at least one) of one model: one item each, with its story so far."""
     causes = ", ".join(incident.cause.replace("_", " ") for incident in incidents)
@@ -40,6 +41,7 @@ def compose_standing(
         verdict=verdict,
         items=tuple(AlertItem(each.severity, each.cause, _story(each)) for each in incidents),
         recommendation=recommendation,
+        links=tuple(links),
         incidents=tuple(incident.incident_id for incident in incidents),
         event=event,
     )

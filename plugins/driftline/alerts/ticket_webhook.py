@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx
@@ -28,16 +31,29 @@ class TicketWebhook:
         basic = httpx.BasicAuth(connection.login, connection.password) if connection.login else None
         if connection.password and basic is None:
             headers["Authorization"] = f"Bearer {connection.password}"
-        answer = httpx.post(
-            connection.url,
-            json=ticket.to_json(),
-            headers=headers,
-            auth=basic,
-            timeout=float(connection.extra.get("timeout", TIMEOUT_SECONDS)),
-            follow_redirects=False,
-        )
+        with _address_not_logged():
+            answer = httpx.post(
+                connection.url,
+                json=ticket.to_json(),
+                headers=headers,
+                auth=basic,
+                timeout=float(connection.extra.get("timeout", TIMEOUT_SECONDS)),
+                follow_redirects=False,
+            )
         require_taken("The ticket webhook", answer.status_code, answer.text, answer.headers, datetime.now(UTC))
         return _reference(answer.text)
+
+
+@contextmanager
+def _address_not_logged() -> Iterator[None]:
+    """The client logs whole addresses, and that of a webhook may be its secret."""
+    log = logging.getLogger("httpx")
+    before = log.disabled
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _reference(body: str) -> str:

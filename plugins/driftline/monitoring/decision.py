@@ -168,7 +168,8 @@ def _follow_up(connection: Connection, judged: _Judged) -> None:
     )
     tell_news(connection, audience, news, judged.alert, judged.now)
     why = "This window looked for it and did not find it."
-    tell_resolved(connection, audience, resolved, why=why, at=judged.now, window=judged.window)
+    links = judged.context.links
+    tell_resolved(connection, audience, resolved, why=why, at=judged.now, window=judged.window, links=links)
 
 
 def _news(cause: Cause, change: IncidentChange) -> News:

@@ -19,6 +19,7 @@ from driftline.alerts import (
     Incident,
     IncidentChange,
     IncidentChangeKind,
+    Link,
     PageAction,
     Ticket,
 )
@@ -143,6 +144,7 @@ def tell_resolved(
     why: str,
     at: datetime,
     window: Window | None = None,
+    links: Sequence[Link] = (),
 ) -> int:
     """Says in their threads that incidents are resolved, and resolves their pages; the number of messages.
 
@@ -154,7 +156,7 @@ def tell_resolved(
     told = _told_together(connection, incident_ids)
     for each in told:
         message = compose_standing(
-            each, AlertEvent.RESOLVED, why, owner=audience.owner, channel=audience.channel, window=window
+            each, AlertEvent.RESOLVED, why, owner=audience.owner, channel=audience.channel, window=window, links=links
         )
         key = "+".join(f"incident/{incident.incident_id}/resolved" for incident in each)
         _enqueue_message(connection, audience, message, key=key, at=at)

@@ -210,7 +210,7 @@ def _act_on_one(connection: Connection, watched: Watched, links: Sequence[Link],
 
     told = tell_news(connection, audience, news, compose, now)
     why = f"At {now:%H:%M} UTC it was well again."
-    return told + tell_resolved(connection, audience, resolved, why=why, at=now)
+    return told + tell_resolved(connection, audience, resolved, why=why, at=now, links=links)
 
 
 def _count_in(connection: Connection, model: str, result: WatchResult, now: datetime) -> IncidentChange:
