@@ -20,6 +20,7 @@ from driftline.monitoring.guard_message import GuardNews, tell
 from driftline.monitoring.guard_readings import Look, limits_of, look_at
 from driftline.monitoring.rollback_engine import AutoRollbackEngine, rollback_policy
 from driftline.monitoring.rollback_verification import verify_rollbacks
+from driftline.monitoring.telling import Audience, tell_resolved
 from driftline.rollback import (
     LIVE_TRIGGERS,
     Limits,
@@ -155,7 +156,9 @@ class _ModelGuard:
                 worst = max(held, key=_harm)
                 news.append(self._follow_up(worst, {state.version: state for state in of_trigger}, news))
             elif of_trigger and all(state.is_over(limits) for state in of_trigger):
-                resolve_causes(self.connection, model=self.config.model, causes=[trigger.value], at=self.now)
+                over = resolve_causes(self.connection, model=self.config.model, causes=[trigger.value], at=self.now)
+                why = f"Within its limit again, seen at {self.now:%H:%M:%S} UTC."
+                tell_resolved(self.connection, Audience.of(self.config), over, why=why, at=self.now)
         return [each for each in news if each.is_news]
 
     def _follow_up(
