@@ -170,7 +170,9 @@ def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_i
             "/hitlDetails",
             {"chosen_options": ["Roll back"]},
         )
-        wait_until(lambda: routes() == dict.fromkeys(MODELS, "good"), 60, "the approved rollback")
+        run_id = asked["dag_run_id"]
+        assert installation.wait_for_run(APPROVAL, run_id) == "success", installation.errors(APPROVAL)
+        assert routes() == dict.fromkeys(MODELS, "good")
     actors = installation.rows("SELECT actor FROM driftline.route_history WHERE model = 'arrival_delay' ORDER BY 1")
     assert ("guard, approved by admin",) in actors
 
