@@ -164,13 +164,18 @@ def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_i
         (question,) = _questions(installation)
         assert question["subject"] == "Roll back arrival_delay: bad to good?"
         asked = question["task_instance"]
+        # The question is there a moment before its task waits for the answer, and Airflow takes none before.
+        run_id = asked["dag_run_id"]
+        wait_until(
+            lambda: installation.task_states(APPROVAL, run_id)["ask"] == "awaiting_input", 60, "the task to wait"
+        )
         installation.airflow.api(
             "PATCH",
-            f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(asked['dag_run_id'])}/taskInstances/ask/{asked['map_index']}"
-            "/hitlDetails",
+            f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(run_id)}/taskInstances/ask/{asked['map_index']}/hitlDetails",
             {"chosen_options": ["Roll back"]},
         )
-        wait_until(lambda: routes() == dict.fromkeys(MODELS, "good"), 60, "the approved rollback")
+        assert installation.wait_for_run(APPROVAL, run_id) == "success", installation.errors(APPROVAL)
+        assert routes() == dict.fromkeys(MODELS, "good")
     actors = installation.rows("SELECT actor FROM driftline.route_history WHERE model = 'arrival_delay' ORDER BY 1")
     assert ("guard, approved by admin",) in actors
 

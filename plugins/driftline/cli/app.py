@@ -15,6 +15,7 @@ from driftline.cli import (
     demo,
     evaluate,
     experiments,
+    incidents,
     live,
     migrate,
     models,
@@ -22,6 +23,7 @@ from driftline.cli import (
     revise,
     rollbacks,
     serving,
+    silence,
     watch,
 )
 from driftline.cli.exit_codes import ExitCode
@@ -39,6 +41,8 @@ app.add_typer(baseline.app, name="baseline")
 app.add_typer(demo.app, name="demo")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(rollbacks.app, name="rollbacks")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)

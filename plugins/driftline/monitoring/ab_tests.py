@@ -14,11 +14,13 @@ from driftline.config.experiment_config import ABTestConfig
 from driftline.errors import DriftlineError, InputError
 from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.result import Analysis
-from driftline.experiments.verdict import Ruling
+from driftline.experiments.verdict import Ruling, Verdict
+from driftline.monitoring.experiment_alerts import tell_of
 from driftline.monitoring.experiment_fitness import require_fit_versions, require_readable, why_to_stop
 from driftline.monitoring.experiment_metrics import read_new_rows
 from driftline.monitoring.experiment_rulings import MACHINE, act, advance, analysis_of, completed, follow, judge
 from driftline.monitoring.experiment_traffic import start, stop
+from driftline.monitoring.telling import Audience
 from driftline.serving.strategy import EntityId, Placement
 from driftline.sources import PredictionLog
 from driftline.store.engine import store_transaction
@@ -248,6 +250,7 @@ class ABTestController:
         reason, is_ours = why_to_stop(connection, record)
         if reason:
             stop(connection, record, reason, MACHINE, at, moves_traffic=is_ours)
+            self._tell(connection, name, at)
             return Step(name, note=f"stopped: {reason}")
         if record.config.source == "prediction_log":
             record = self._read(connection, record)
@@ -255,6 +258,8 @@ class ABTestController:
         note = act(connection, record, judged.verdict, at)
         if not note:
             note = advance(connection, record, judged.analysis, judged.verdict, at)
+        if note or judged.verdict.verdict is not Verdict.CONTINUE:
+            self._tell(connection, name, at)
         return Step(name, judged.analysis, judged.ruling, note)
 
     def run_all(self, at: datetime | None = None) -> list[Step]:
@@ -285,6 +290,12 @@ class ABTestController:
             with store_transaction(self.store) as other:
                 move_experiment(other, name, error=step.error)
         return step
+
+    def _tell(self, connection: Connection, name: str, at: datetime) -> None:
+        record = experiment(connection, name)
+        model = self.models.get(record.model)
+        audience = Audience(record.model, record.config.owner) if model is None else Audience.of(model)
+        tell_of(connection, audience, record, at)
 
     def _keep(self, config: ABTestConfig, at: datetime) -> Step:
         try:

@@ -16,7 +16,6 @@ from driftline.experiments.result import Analysis
 from driftline.experiments.ruling import guards_hold, rule
 from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
-from driftline.monitoring.experiment_alerts import tell_verdict
 from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
 from driftline.serving import RoutesChanged
 from driftline.store.experiment_statistics import arm_statistics
@@ -62,8 +61,6 @@ def judge(connection: Connection, record: ExperimentRecord, at: datetime) -> tup
         values["looks"] = looks
     move_experiment(connection, record.experiment, **values)
     verdict = _latest_with(connection, record, analysis, ruling, at)
-    if verdict.verdict is not Verdict.CONTINUE and not verdict.is_override:
-        tell_verdict(connection, record, verdict, at)
     return replace(record, looks=looks, looked_at=at), Judged(analysis, ruling, verdict)
 
 
@@ -187,7 +184,6 @@ def _complete_rollout(connection: Connection, record: ExperimentRecord, at: date
         at=at,
         analysis=record.analysis,
     )
-    tell_verdict(connection, record, verdict, at)
     if not reaches_all and not record.config.promote_automatically:
         return f"The schedule is complete: {treatment} waits for a person to promote it."
     return _conclude(connection, record, verdict, at)

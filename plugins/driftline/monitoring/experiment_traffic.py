@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from driftline.errors import InputError
 from driftline.experiments.traffic import Assignment, arm_shares, routed_shares
-from driftline.monitoring.experiment_alerts import tell_stop
 from driftline.monitoring.experiment_fitness import incumbent_of, require_fit_versions, unfit
 from driftline.serving import VersionStatus
 from driftline.store.experiment_statistics import drop_units
@@ -131,7 +130,6 @@ def stop(
     elif moves_traffic:
         reason += "; the routes stay as they are, for no version that served before is fit: route by hand"
     end(connection, record, ExperimentStatus.STOPPED, reason, at)
-    tell_stop(connection, record, reason, at)
 
 
 def _give_back(
