@@ -167,7 +167,7 @@ class ABTestController:
         with store_transaction(self.store) as connection:
             record = experiment(connection, name, lock=True)
             _require_running(record)
-            _, judged = judge(connection, record, _now(at))
+            _, judged = judge(connection, record, arm_statistics(connection, name, record.counting), _now(at))
             return judged.analysis, judged.ruling
 
     def auto_promote_or_rollback(self, name: str, *, at: datetime | None = None) -> str:
@@ -192,7 +192,8 @@ class ABTestController:
             record = experiment(connection, name, lock=True)
             _require_running(record)
             verdict = latest_verdict(connection, name, record.phase)
-            return advance(connection, record, analysis_of(connection, record, moment), verdict, moment)
+            analysis = analysis_of(record, arm_statistics(connection, name, record.counting), moment)
+            return advance(connection, record, analysis, verdict, moment)
 
     def stop_ab_test(self, name: str, *, actor: str, reason: str, at: datetime | None = None) -> ExperimentRecord:
         """Ends it without a verdict: the version that served before gets all the traffic."""
@@ -201,7 +202,7 @@ class ABTestController:
         with store_transaction(self.store) as connection:
             record = experiment(connection, name, lock=True)
             _require_running(record)
-            _, is_ours = why_to_stop(connection, record)
+            is_ours = current_routes(connection, record.model).revision == record.routes_revision
             stop(connection, record, f"stopped by {actor}: {reason}", actor, _now(at), moves_traffic=is_ours)
             return experiment(connection, name)
 
@@ -242,19 +243,22 @@ class ABTestController:
 
     def run_in(self, connection: Connection, name: str, at: datetime) -> Step:
         """`run`, in the caller's transaction."""
-        record = take_experiment(connection, name)
-        if record is None:
+        taken = take_experiment(connection, name)
+        if taken is None:
             return Step(name, note="it does not run, or another process is at it")
+        record, now = taken
         if record.looked_at is not None and at < record.looked_at:
             return Step(name, note=f"the clock went back: the last look was at {record.looked_at.isoformat()}")
-        reason, is_ours = why_to_stop(connection, record)
+        reason, is_ours = why_to_stop(connection, record, now.routes_revision, now.versions)
         if reason:
             stop(connection, record, reason, MACHINE, at, moves_traffic=is_ours)
             self._tell(connection, name, at)
             return Step(name, note=f"stopped: {reason}")
+        arms = now.arms
         if record.config.source == "prediction_log":
             record = self._read(connection, record)
-        record, judged = judge(connection, record, at)
+            arms = arm_statistics(connection, name, record.counting)
+        record, judged = judge(connection, record, arms, at)
         note = act(connection, record, judged.verdict, at)
         if not note:
             note = advance(connection, record, judged.analysis, judged.verdict, at)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from driftline.config import ModelConfig, Task
 from driftline.config.experiment_config import ABTestConfig, ExperimentMetric
 from driftline.errors import InputError
 from driftline.experiments.metric import STANDARD, Source, StandardMetric
-from driftline.serving import ModelVersion, Routes, TrafficSplitStrategy, VersionHealth, VersionStatus
-from driftline.store.experiments import ExperimentRecord, routes_revision
+from driftline.serving import Routes, TrafficSplitStrategy, VersionHealth, VersionStatus
+from driftline.store.experiments import ExperimentRecord
 from driftline.store.registry import route_changes, versions
+
+Fitness = Mapping[str, tuple[VersionStatus, VersionHealth]]
+"""Status and health by version."""
 
 _TASKS = {
     StandardMetric.ACCURACY: (Task.BINARY_CLASSIFICATION, Task.MULTICLASS_CLASSIFICATION),
@@ -24,22 +29,25 @@ _TASKS = {
 
 def require_fit_versions(connection: Connection, config: ABTestConfig) -> None:
     """Refuses (`InputError`) versions that are not registered, quarantined or unhealthy."""
-    known = versions(connection, config.model)
+    known = fitness_of(connection, config.model)
     faults = [fault for name in config.versions if (fault := unfit(known, config.model, name))]
     if faults:
         raise InputError(f"{config.experiment} cannot be: {'; '.join(faults)}.")
 
 
-def unfit(known: dict[str, ModelVersion], model: str, name: str) -> str:
+def fitness_of(connection: Connection, model: str) -> Fitness:
+    """Status and health of the model's registered versions."""
+    return {name: (version.status, version.health) for name, version in versions(connection, model).items()}
+
+
+def unfit(known: Fitness, model: str, name: str) -> str:
     """Why a version cannot serve; empty where it can."""
-    version = known.get(name)
-    if version is None:
+    if name not in known:
         return f"version {name!r} of {model!r} is not registered"
-    if version.status is VersionStatus.QUARANTINED:
+    status, health = known[name]
+    if status is VersionStatus.QUARANTINED:
         return f"version {name!r} of {model!r} is quarantined"
-    if version.health is VersionHealth.UNHEALTHY:
-        return f"version {name!r} of {model!r} is unhealthy"
-    return ""
+    return f"version {name!r} of {model!r} is unhealthy" if health is VersionHealth.UNHEALTHY else ""
 
 
 def require_readable(config: ABTestConfig, model: ModelConfig | None) -> None:
@@ -85,14 +93,20 @@ def incumbent_of(config: ABTestConfig, routes: Routes) -> str:
     return incumbent
 
 
-def why_to_stop(connection: Connection, record: ExperimentRecord) -> tuple[str, bool]:
-    """Why an experiment cannot go on (empty: it can), and whether its routes are still its own."""
-    revision = routes_revision(connection, record.model)
+def why_to_stop(
+    connection: Connection, record: ExperimentRecord, revision: int | None, known: Fitness
+) -> tuple[str, bool]:
+    """Why an experiment cannot go on (empty: it can), and whether its routes are still its own.
+
+    Parameters
+    ----------
+    revision, known
+        Of the model's routes and versions, now.
+    """
     if revision != record.routes_revision:
         last = next(iter(route_changes(connection, record.model, limit=1)), None)
         by = "" if last is None else f" by {last.actor} ({last.reason})"
         return f"the routes of {record.model} were changed{by} at revision {revision}", False
-    known = versions(connection, record.model)
     faults = [fault for name in record.config.versions if (fault := unfit(known, record.model, name))]
     return "; ".join(faults), True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from driftline.errors import InputError
 from driftline.experiments.analysis import analyse
+from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.design import ExperimentDesign
 from driftline.experiments.result import Analysis
 from driftline.experiments.ruling import guards_hold, rule
@@ -18,7 +20,6 @@ from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
 from driftline.serving import RoutesChanged
-from driftline.store.experiment_statistics import arm_statistics
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, mark_acted, record_verdict
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment
 from driftline.store.promotion import promote
@@ -36,9 +37,8 @@ class Judged:
     verdict: VerdictRecord
 
 
-def analysis_of(connection: Connection, record: ExperimentRecord, at: datetime) -> Analysis:
+def analysis_of(record: ExperimentRecord, arms: Mapping[str, ArmStatistics], at: datetime) -> Analysis:
     """What the arms have shown so far."""
-    arms = arm_statistics(connection, record.experiment, record.counting)
     return analyse(_design(record), arms, record.looks, at=at, elapsed=_elapsed(record, at))
 
 
@@ -50,9 +50,11 @@ def _elapsed(record: ExperimentRecord, at: datetime) -> timedelta:
     return at - (record.counted_since or at)
 
 
-def judge(connection: Connection, record: ExperimentRecord, at: datetime) -> tuple[ExperimentRecord, Judged]:
+def judge(
+    connection: Connection, record: ExperimentRecord, arms: Mapping[str, ArmStatistics], at: datetime
+) -> tuple[ExperimentRecord, Judged]:
     """Analyses, keeps the analysis, and records the verdict where it is another than before."""
-    analysis = analysis_of(connection, record, at)
+    analysis = analysis_of(record, arms, at)
     ruling = rule(_design(record), analysis, ramp_is_complete=is_last_stage(record))
     looks = (*record.looks, analysis.look) if analysis.look is not None else record.looks
     document = {**analysis.to_json(), "verdict": ruling.verdict.value, "reason": ruling.reason}
@@ -90,7 +92,9 @@ def _stands(record: ExperimentRecord, before: VerdictRecord, ruling: Ruling) -> 
     """Whether the verdict ``before`` is not to be followed by ``ruling``."""
     is_pending = before.acted_revision is None
     is_forbidden = before.verdict is Verdict.PROMOTE and is_pending and ruling.is_urgent
-    if before.verdict.is_final and not is_forbidden and not record.config.is_rollout:
+    # A step back of a rollout was a final verdict on its stage only.
+    is_final = before.verdict.is_final and (is_pending or not record.config.is_rollout)
+    if is_final and not is_forbidden:
         return True
     is_same = (before.verdict, before.ruling.winner, before.stage) == (ruling.verdict, ruling.winner, record.stage)
     return (is_same and is_pending) or (bool(record.held_reason) and not ruling.is_urgent)
@@ -166,11 +170,11 @@ def advance(
     if unknown:
         return f"Stage {record.stage + 1} stays: {unknown}."
     if record.config.is_rollout and (is_last_stage(record) or stages[record.stage + 1].percent >= 100):
-        return _complete_rollout(connection, record, at)
+        return _complete_rollout(connection, record, analysis, at)
     return go_to_stage(connection, record, record.stage + 1, actor=MACHINE, reason="the schedule goes on", at=at)
 
 
-def _complete_rollout(connection: Connection, record: ExperimentRecord, at: datetime) -> str:
+def _complete_rollout(connection: Connection, record: ExperimentRecord, analysis: Analysis, at: datetime) -> str:
     treatment = record.config.versions[1]
     reaches_all = record.config.stages[-1].percent >= 100
     ruling = Ruling(Verdict.PROMOTE, "every stage of the schedule was passed with its guardrails well", treatment)
@@ -182,7 +186,7 @@ def _complete_rollout(connection: Connection, record: ExperimentRecord, at: date
         ruling=ruling,
         actor=MACHINE,
         at=at,
-        analysis=record.analysis,
+        analysis=analysis.to_json(),
     )
     if not reaches_all and not record.config.promote_automatically:
         return f"The schedule is complete: {treatment} waits for a person to promote it."

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from driftline.errors import InputError
 from driftline.experiments.traffic import Assignment, arm_shares, routed_shares
-from driftline.monitoring.experiment_fitness import incumbent_of, require_fit_versions, unfit
+from driftline.monitoring.experiment_fitness import fitness_of, incumbent_of, require_fit_versions, unfit
 from driftline.serving import VersionStatus
 from driftline.store.experiment_statistics import drop_units
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment, running_on
@@ -123,7 +123,7 @@ def stop(
     connection: Connection, record: ExperimentRecord, reason: str, actor: str, at: datetime, *, moves_traffic: bool
 ) -> None:
     """Ends it without a verdict; the version that served before gets all the traffic, where it can."""
-    known = versions(connection, record.model)
+    known = fitness_of(connection, record.model)
     candidates = [name for name in (record.incumbent, record.config.control) if not unfit(known, record.model, name)]
     if moves_traffic and candidates:
         _give_back(connection, record, candidates[0], actor=actor, reason=reason, at=at)

@@ -12,6 +12,9 @@ from driftline.experiments.verdict import Ruling, Verdict
 from driftline.store.json_values import json_safe
 from driftline.store.tables import experiment_verdicts
 
+_COLUMNS = [column for column in experiment_verdicts.c if column.name != "analysis"]
+"""An analysis is large, and read by people only."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRecord:
@@ -34,7 +37,6 @@ class VerdictRecord:
     is_override: bool
     decided_at: datetime
     acted_revision: int | None
-    analysis: dict[str, Any] | None
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +60,7 @@ def record_verdict(
     is_override: bool = False,
     analysis: dict[str, Any] | None = None,
 ) -> VerdictRecord:
-    """Appends a ruling; the caller holds the experiment's lock."""
+    """Appends a ruling, with the analysis that it rests on; the caller holds the experiment's lock."""
     newest = select(func.coalesce(func.max(experiment_verdicts.c.number), 0))
     number = connection.execute(newest.where(experiment_verdicts.c.experiment == experiment)).scalar_one() + 1
     row = connection.execute(
@@ -77,7 +79,7 @@ def record_verdict(
             decided_at=at,
             analysis=json_safe(analysis),
         )
-        .returning(experiment_verdicts)
+        .returning(*_COLUMNS)
     ).one()
     return _record(row)
 
@@ -85,7 +87,7 @@ def record_verdict(
 def latest_verdict(connection: Connection, experiment: str, phase: int) -> VerdictRecord | None:
     """The last ruling of a phase."""
     query = (
-        select(experiment_verdicts)
+        select(*_COLUMNS)
         .where(experiment_verdicts.c.experiment == experiment, experiment_verdicts.c.phase == phase)
         .order_by(experiment_verdicts.c.number.desc())
         .limit(1)
@@ -96,7 +98,7 @@ def latest_verdict(connection: Connection, experiment: str, phase: int) -> Verdi
 
 def verdicts(connection: Connection, experiment: str) -> list[VerdictRecord]:
     """All rulings, the first one first."""
-    query = select(experiment_verdicts).where(experiment_verdicts.c.experiment == experiment)
+    query = select(*_COLUMNS).where(experiment_verdicts.c.experiment == experiment)
     return [_record(row) for row in connection.execute(query.order_by(experiment_verdicts.c.number))]
 
 

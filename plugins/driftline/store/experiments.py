@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from driftline.config.experiment_config import ABTestConfig
 from driftline.errors import InputError
+from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.result import Look
 from driftline.experiments.traffic import Assignment
+from driftline.serving import VersionHealth, VersionStatus
 from driftline.store.json_values import json_safe
-from driftline.store.tables import experiments, route_revisions
+from driftline.store.tables import experiment_arms, experiments, model_versions, route_revisions
 
 
 class ExperimentStatus(StrEnum):
@@ -85,6 +88,25 @@ class ExperimentRecord:
         return f"{self.experiment}/{self.phase}"
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What an experiment depends on, as it is now.
+
+    Attributes
+    ----------
+    routes_revision:
+        Of the model's routes.
+    versions:
+        The model's registered versions.
+    arms:
+        The current statistics of its arms.
+    """
+
+    routes_revision: int | None
+    versions: Mapping[str, tuple[VersionStatus, VersionHealth]]
+    arms: Mapping[str, ArmStatistics]
+
+
 def add_experiment(connection: Connection, config: ABTestConfig, actor: str, at: datetime) -> bool:
     """Keeps a new experiment; False where the very same is kept already.
 
@@ -137,17 +159,33 @@ def experiment(connection: Connection, name: str, *, lock: bool = False) -> Expe
     if row is None:
         known = list(connection.execute(select(experiments.c.experiment).order_by(experiments.c.experiment)).scalars())
         raise InputError(f"There is no experiment {name!r}. There are: {', '.join(known[:20]) or 'none'}.")
-    return _record(row)
+    return _record(row._mapping)
 
 
-def take_experiment(connection: Connection, name: str) -> ExperimentRecord | None:
-    """The running experiment, locked; None where it does not run, or somebody else is at it."""
+def take_experiment(connection: Connection, name: str) -> tuple[ExperimentRecord, Surroundings] | None:
+    """The running experiment, locked, and what it depends on; None where it does not run, or somebody else is at it.
+
+    Without its last analysis, which is large, and which the next one takes the place of.
+    """
     row = connection.execute(
-        select(experiments)
+        select(*_COLUMNS, _REVISION, _VERSIONS, _ARMS)
         .where(experiments.c.experiment == name, experiments.c.status == ExperimentStatus.RUNNING.value)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=experiments, skip_locked=True)
     ).one_or_none()
-    return None if row is None else _record(row)
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    surroundings = Surroundings(
+        routes_revision=values.pop(_REVISION.name),
+        versions={
+            version: (VersionStatus(status), VersionHealth(health))
+            for version, (status, health) in (values.pop(_VERSIONS.name) or {}).items()
+        },
+        arms={
+            version: ArmStatistics.from_json(document) for version, document in (values.pop(_ARMS.name) or {}).items()
+        },
+    )
+    return _record({**values, "analysis": None}), surroundings
 
 
 def all_experiments(connection: Connection, *, model: str | None = None) -> list[ExperimentRecord]:
@@ -155,7 +193,7 @@ def all_experiments(connection: Connection, *, model: str | None = None) -> list
     query = select(experiments).order_by(experiments.c.created_at.desc(), experiments.c.experiment)
     if model is not None:
         query = query.where(experiments.c.model == model)
-    return [_record(row) for row in connection.execute(query)]
+    return [_record(row._mapping) for row in connection.execute(query)]
 
 
 def running_experiments(connection: Connection) -> list[str]:
@@ -176,12 +214,6 @@ def running_on(connection: Connection, model: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def routes_revision(connection: Connection, model: str) -> int | None:
-    """The revision of the model's routes; None where they were never touched."""
-    query = select(route_revisions.c.revision).where(route_revisions.c.model == model)
-    return connection.execute(query).scalar_one_or_none()
-
-
 def move_experiment(connection: Connection, name: str, **values: Any) -> None:
     """Writes some of an experiment's state."""
     if "assignments" in values:
@@ -196,14 +228,42 @@ def move_experiment(connection: Connection, name: str, **values: Any) -> None:
     connection.execute(update(experiments).where(experiments.c.experiment == name).values(**values))
 
 
-def _record(row: Row[Any]) -> ExperimentRecord:
+_COLUMNS = [column for column in experiments.c if column.name != "analysis"]
+_REVISION = (
+    select(route_revisions.c.revision)
+    .where(route_revisions.c.model == experiments.c.model)
+    .scalar_subquery()
+    .label("revision_now")
+)
+_VERSIONS = (
+    select(
+        func.jsonb_object_agg(
+            model_versions.c.version, func.jsonb_build_array(model_versions.c.status, model_versions.c.health)
+        )
+    )
+    .where(model_versions.c.model == experiments.c.model)
+    .scalar_subquery()
+    .label("versions_now")
+)
+_ARMS = (
+    select(func.jsonb_object_agg(experiment_arms.c.version, experiment_arms.c.statistics))
+    .where(
+        experiment_arms.c.experiment == experiments.c.experiment,
+        experiment_arms.c.counting == experiments.c.counting,
+    )
+    .scalar_subquery()
+    .label("arms_now")
+)
+
+
+def _record(row: Mapping[Any, Any]) -> ExperimentRecord:
     values: dict[str, Any] = {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row._mapping.items()
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()
     }
     values |= {
-        "config": ABTestConfig.model_validate(row.config, strict=False),
-        "status": ExperimentStatus(row.status),
-        "assignments": tuple(Assignment.from_json(document) for document in row.assignments),
-        "looks": tuple(Look.from_json(document) for document in row.looks),
+        "config": ABTestConfig.model_validate(row["config"], strict=False),
+        "status": ExperimentStatus(row["status"]),
+        "assignments": tuple(Assignment.from_json(document) for document in row["assignments"]),
+        "looks": tuple(Look.from_json(document) for document in row["looks"]),
     }
     return ExperimentRecord(**values)

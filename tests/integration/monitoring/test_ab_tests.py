@@ -119,15 +119,15 @@ def test_a_label_that_is_corrected_counts_once(lab: ShopExperiment) -> None:
         "FROM {schema}.labels WHERE prediction_id IN (SELECT prediction_id FROM {schema}.predictions "
         "WHERE model_version = 'v2' AND customer IS NOT NULL ORDER BY prediction_id LIMIT 10)"
     )
-    _forget_labels_after(lab, BEGAN + 30 * MINUTE)
+    _read_until(lab, BEGAN + 30 * MINUTE)
     after = lab.controller.collect_ab_test_metrics(NAME)["v2"].moments["accuracy"]
     assert (after.n, after.s) == (before.n, before.n - 10)
 
 
-def _forget_labels_after(lab: ShopExperiment, moment: datetime) -> None:
-    """As if the last reading had ended then."""
+def _read_until(lab: ShopExperiment, moment: datetime) -> None:
+    """As if the last reading had ended then, and not at the log's present."""
     with store_transaction(lab.store) as connection:
-        move_experiment(connection, NAME, labels_until=moment)
+        move_experiment(connection, NAME, predictions_until=moment, labels_until=moment)
 
 
 def test_two_at_once_act_once(lab: ShopExperiment) -> None:
@@ -252,6 +252,19 @@ def test_a_rollout_goes_up_goes_back_and_is_held(lab: ShopExperiment) -> None:
     lab.come(1_500, at=BEGAN + 23 * MINUTE)
     assert "v2 has all the traffic" in lab.controller.run(NAME, at=BEGAN + 30 * MINUTE).note
     assert lab.shares() == {"v2": 1.0}
+
+
+def test_a_rollout_that_ends_below_all_waits_there(lab: ShopExperiment) -> None:
+    lab.started(**{**ROLLOUT, "schedule": [[5, 50]], "promote_automatically": False})
+    lab.come(1_500, at=BEGAN + MINUTE)
+    for minutes in (6, 11, 16):
+        assert "waits for a person" in lab.controller.run(NAME, at=BEGAN + minutes * MINUTE).note
+    assert rulings(lab) == [Verdict.CONTINUE, Verdict.PROMOTE]
+    lab.come(1_500, at=BEGAN + 20 * MINUTE, errors={"v2": 0.5})
+    _read_until(lab, BEGAN + 19 * MINUTE)
+    lab.controller.run(NAME, at=BEGAN + 22 * MINUTE)
+    assert rulings(lab)[2:] == [Verdict.ROLL_BACK]
+    assert lab.shares() == {"v1": 1.0}
 
 
 def test_bad_first_stage_of_a_rollout_ends_it(lab: ShopExperiment) -> None:
