@@ -119,6 +119,16 @@ RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outco
 """Subjects that are not features: a feature may not have one of these names."""
 
 
+def class_score(name: str) -> str:
+    """The subject of the scores that one class of several has, over all rows."""
+    return f"score of {name}"
+
+
+def own_score(name: str) -> str:
+    """The subject of the class's scores where it is the class that was predicted; elsewhere null."""
+    return f"own score of {name}"
+
+
 def worst(findings: Iterable[Finding]) -> Severity:
     """The highest severity among the detected findings (`Severity.NONE` without any)."""
     return max(

@@ -31,7 +31,7 @@ from driftline.config.strict_model import (
     exactly_one_source,
     refuse_repeats,
 )
-from driftline.findings import RESERVED_SUBJECTS, Check, Severity
+from driftline.findings import RESERVED_SUBJECTS, Check, Severity, class_score, own_score
 
 NO_MOMENT = "is not a date and time, for example 2026-01-01T00:00:00+00:00"
 
@@ -408,6 +408,14 @@ class ModelConfig(StrictModel):
         if isinstance(self.features, list):
             refuse_repeats("features", [feature.name for feature in self.features])
         refuse_repeats("segments", [segment.column for segment in self.segments])
+        of_classes = {
+            subject for name in self.predictions.scores or () for subject in (class_score(name), own_score(name))
+        }
+        features = self.features if isinstance(self.features, list) else []
+        if taken := sorted(of_classes & {feature.name for feature in features}):
+            raise ValueError(
+                f"features: {', '.join(taken)}: so the scores of the classes are called; choose other names"
+            )
         return self
 
     @model_validator(mode="after")
