@@ -14,6 +14,7 @@ from driftline.fairness.findings import Place, gap_findings, level_findings
 from driftline.fairness.gap import group_gaps
 from driftline.fairness.rates import Rate, group_rate
 from driftline.fairness.thresholds import FairnessThresholds
+from driftline.fairness.usual import UsualGaps
 
 __all__ = [
     "BINARY_CRITERIA",
@@ -24,6 +25,7 @@ __all__ = [
     "GroupCounts",
     "Place",
     "Rate",
+    "UsualGaps",
     "binary_groups",
     "disparities",
     "gap_findings",

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from driftline.fairness import GroupCounts
+from driftline.fairness import GroupCounts, UsualGaps
 from driftline.findings import Check
 from driftline.monitoring.check_fairness import group_counts, measured_gaps
 from driftline.monitoring.check_performance import measured_performance
@@ -76,7 +76,7 @@ def _fairness(monitor: Monitor, connection: Connection, baseline: StoredBaseline
             windows = windows or [{} for _ in of_group]
             for window, subjects in zip(windows, of_group, strict=True):
                 window[group] = group_counts(monitor, subjects)
-        learned[attribute.name] = WindowSpread.of([measured_gaps(monitor, window) for window in windows]).to_json()
+        learned[attribute.name] = UsualGaps.of([measured_gaps(monitor, window) for window in windows]).to_json()
     return learned
 
 

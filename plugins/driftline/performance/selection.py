@@ -192,8 +192,8 @@ def _shift_finding(now: Shift, usual: float, *, is_mature: bool, version: str, s
         effect=abs(now.size - usual),
         current_size=now.labeled,
         description=(
-            f"The {now.labeled:,} of {now.predictions:,} predictions that have a label are {abs(now.size):.2f} standard "
-            f"deviations {side} all of them on average (on the baseline {usual:+.2f}).{waiting}"
+            f"The {now.labeled:,} of {now.predictions:,} predictions that have a label are {abs(now.size):.2f} "
+            f"standard deviations {side} all of them on average (on the baseline {usual:+.2f}).{waiting}"
         ),
         recommendation=_ADVICE if is_selected else "",
         details={"is_provisional": not is_mature, "labels": now.labeled, "predictions": now.predictions},

@@ -16,6 +16,7 @@ from driftline.fairness import (
     FairnessThresholds,
     GroupCounts,
     Place,
+    UsualGaps,
     binary_groups,
     gap_findings,
     group_gaps,
@@ -40,9 +41,9 @@ def judged(
     before: Mapping[str, GroupCounts],
     now: Mapping[str, GroupCounts],
     thresholds: FairnessThresholds = PARITY,
-    spread: WindowSpread | None = None,
+    usual: UsualGaps | None = None,
 ) -> dict[str, Finding]:
-    found = gap_findings(before, now, thresholds=thresholds, place=PLACE, spread=spread or WindowSpread(0, {}))
+    found = gap_findings(before, now, thresholds=thresholds, place=PLACE, usual=usual or UsualGaps())
     return {finding.subject: finding for finding in found if finding.test == found[0].test}
 
 
@@ -121,7 +122,7 @@ def test_days_that_usually_differ_so_much_are_no_finding() -> None:
     learned = WindowSpread.of([group_gaps(day, (Rate.SELECTION_RATE,), 50) for day in days])
     now = groups(F=0.4, M=0.5)
     assert unfair(judged(groups(F=0.5, M=0.5), now)) == {"F"}
-    assert unfair(judged(groups(F=0.5, M=0.5), now, spread=learned)) == set()
+    assert unfair(judged(groups(F=0.5, M=0.5), now, usual=UsualGaps(learned))) == set()
 
 
 def test_a_group_with_three_members_is_not_evaluated_and_says_why() -> None:
