@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from driftline.config.durations import parse_duration
 from driftline.config.fairness_config import (
+    BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     PROTECTED,
     REGRESSION_CRITERIA,
     Fairness,
     FairnessCheck,
-    FairnessCriterion,
     JoinKey,
 )
 from driftline.config.strict_model import (
@@ -68,6 +69,11 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
+_CRITERIA = {
+    Task.BINARY_CLASSIFICATION: BINARY_CRITERIA,
+    Task.MULTICLASS_CLASSIFICATION: MULTICLASS_CRITERIA,
+    Task.REGRESSION: REGRESSION_CRITERIA,
+}
 _TOLD = {Task.REGRESSION: "a regression", Task.MULTICLASS_CLASSIFICATION: "a classification of several classes"}
 
 
@@ -451,9 +457,7 @@ class ModelConfig(StrictModel):
             raise ValueError("rollback.on: fairness is not checked; name its attributes in `fairness`, and enable it")
         if join is not None and join.on is JoinKey.ENTITY and self.predictions.entity is None:
             raise ValueError("fairness.join.on: is entity, but `predictions` maps no `entity`")
-        allowed = (
-            REGRESSION_CRITERIA if self.task is Task.REGRESSION else frozenset(FairnessCriterion) - REGRESSION_CRITERIA
-        )
+        allowed = _CRITERIA[self.task]
         if strange := sorted(set(configured.criteria or ()) - allowed):
             raise ValueError(
                 f"checks.fairness: {', '.join(strange)} cannot be judged for {self.task.value}; "

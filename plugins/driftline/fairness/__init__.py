@@ -4,6 +4,7 @@ from driftline.fairness.arrays import binary_groups, regression_groups
 from driftline.fairness.counts import GroupCounts, pooled
 from driftline.fairness.criteria import (
     BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     Disparity,
@@ -18,6 +19,7 @@ from driftline.fairness.usual import UsualGaps
 
 __all__ = [
     "BINARY_CRITERIA",
+    "MULTICLASS_CRITERIA",
     "REGRESSION_CRITERIA",
     "Criterion",
     "Disparity",

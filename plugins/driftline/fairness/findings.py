@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftline.errors import InputError
 from driftline.fairness.counts import GroupCounts, pooled
 from driftline.fairness.criteria import (
     BINARY_CRITERIA,
     CRITERION_RATES,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     Disparity,
@@ -25,7 +25,7 @@ from driftline.fairness.usual import UsualGaps
 from driftline.fairness.wording import gap_advice, gap_description, level_advice, level_description
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.performance.classification import calibration_error
-from driftline.profiles import BinaryOutcomeProfile, RegressionOutcomeProfile
+from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile, RegressionOutcomeProfile
 
 SHOWN_CONFIDENCE = 0.95
 NOTHING_LEARNED = UsualGaps()
@@ -139,10 +139,11 @@ def level_findings(
 
 def _criteria(thresholds: FairnessThresholds, groups: Mapping[str, GroupCounts]) -> Sequence[Criterion]:
     outcome = pooled(groups.values()).outcome
-    if outcome is not None and not isinstance(outcome, BinaryOutcomeProfile | RegressionOutcomeProfile):
-        raise InputError("Fairness is measured of binary classifiers and regressions, not of several classes.")
-    of_task = REGRESSION_CRITERIA if isinstance(outcome, RegressionOutcomeProfile) else BINARY_CRITERIA
-    return of_task if thresholds.criteria is None else thresholds.criteria
+    if thresholds.criteria is not None:
+        return thresholds.criteria
+    if isinstance(outcome, MulticlassOutcomeProfile):
+        return MULTICLASS_CRITERIA
+    return REGRESSION_CRITERIA if isinstance(outcome, RegressionOutcomeProfile) else BINARY_CRITERIA
 
 
 def _gap_finding(verdict: GroupVerdict, place: Place) -> Finding:

@@ -25,6 +25,7 @@ NAMES = {
     Rate.FALSE_POSITIVE_RATE: "false positive rate",
     Rate.PRECISION: "precision",
     Rate.CALIBRATION: "mean score minus share of positives",
+    Rate.ACCURACY: "accuracy",
     Rate.MAE: "mean absolute error",
     Rate.BIAS: "mean error",
 }

@@ -10,6 +10,7 @@ from driftline.config import Task
 from driftline.errors import InputError
 from driftline.fairness import (
     BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     FairnessThresholds,
@@ -38,6 +39,12 @@ from driftline.profiles.roles import Role
 from driftline.sources.catalog import missing_attributes
 from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
+
+_OF_TASK = {
+    Task.BINARY_CLASSIFICATION: BINARY_CRITERIA,
+    Task.MULTICLASS_CLASSIFICATION: MULTICLASS_CRITERIA,
+    Task.REGRESSION: REGRESSION_CRITERIA,
+}
 
 Groups = Mapping[str, GroupCounts]
 ByVersion = Mapping[tuple[str, str], Mapping[str, Profile]]
@@ -163,7 +170,7 @@ def _maturity(monitor: Monitor, evidence: Evidence, groups: Groups) -> dict[str,
 
 def _criteria(monitor: Monitor) -> tuple[Criterion, ...]:
     """What is asked; without labels, only what needs none."""
-    of_task = REGRESSION_CRITERIA if monitor.config.task is Task.REGRESSION else BINARY_CRITERIA
+    of_task = _OF_TASK[monitor.config.task]
     configured = monitor.config.checks.fairness.criteria
     criteria = of_task if configured is None else tuple(Criterion(criterion) for criterion in configured)
     if monitor.config.labels is None:
