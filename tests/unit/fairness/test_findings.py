@@ -25,6 +25,7 @@ from driftline.fairness import (
 )
 from driftline.fairness.rates import Rate
 from driftline.findings import Comparison, Finding, Severity, Status
+from driftline.profiles import CategoricalBinning, MulticlassOutcomeProfile
 from driftline.spread import WindowSpread
 
 PARITY = FairnessThresholds(criteria=(Criterion.DEMOGRAPHIC_PARITY,))
@@ -209,6 +210,22 @@ def test_limits_out_of_range_are_refused() -> None:
         FairnessThresholds(maximum_increase=0)
     with pytest.raises(InputError, match="minimum_ratio is 2"):
         FairnessThresholds(minimum_ratio=2)
+
+
+def test_several_classes_are_compared_by_accuracy() -> None:
+    def side(right_of_f: int) -> dict[str, GroupCounts]:
+        classes = CategoricalBinning(("bird", "cat", "dog"))
+        return {
+            group: GroupCounts(1_000, 0, MulticlassOutcomeProfile.of(labels, predictions, classes))
+            for group, right in (("F", right_of_f), ("M", 900))
+            for labels in [np.array(["bird", "cat", "dog", "fish"] * 250, dtype=object)]
+            for predictions in [np.where(np.arange(1_000) < right, labels, "wolf")]
+        }
+
+    found = gap_findings(side(900), side(700), thresholds=FairnessThresholds(), place=PLACE)
+    assert {(one.subject, one.test) for one in found if one.status is Status.DETECTED} == {("F", "accuracy")}
+    assert found[0].statistic == pytest.approx(-0.2)
+    assert "the accuracy of F is 70.0%, that of the other groups 90.0%" in found[0].description
 
 
 counts = st.tuples(st.integers(0, 400), st.integers(0, 400)).map(lambda both: GroupCounts(max(both), min(both)))
