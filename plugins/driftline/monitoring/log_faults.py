@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from driftline.errors import SourceError
 from driftline.findings import Check, Finding
 from driftline.monitoring.checks import Evidence
@@ -14,10 +16,14 @@ LABEL_FAULTS = "label_faults"
 """Under this key of the quality check the baseline keeps what was usual."""
 
 
+LEARNED = timedelta(days=7)
+"""So much of the baseline's end tells what is usual."""
+
+
 def learn_label_faults(monitor: Monitor, period: Window) -> dict[str, int]:
-    """What was usual of the labels that arrived in ``period``; nothing where the log cannot say."""
+    """What was usual of the labels that arrived at the end of ``period``; nothing where the log cannot say."""
     try:
-        return count_label_faults(monitor.log, period).to_json()
+        return count_label_faults(monitor.log, Window.ending(period.end, min(period.length, LEARNED))).to_json()
     except SourceError:
         return {}
 
