@@ -208,6 +208,7 @@ def in_words(hits: int, total: int) -> str:
     return f"{hits / total:.1%} ({low:.1%} to {high:.1%})"
 
 
+NOT_MEASURED = "–"
 RULES = ("Driftline", "without base rates", "without the days' spread", "a difference grew by 5 points")
 
 
@@ -263,11 +264,12 @@ def _report(known: Mapping[str, Any]) -> str:
         "- *a difference grew by 5 points*: the usual rule, any of fairlearn's differences against the baseline's.",
     ]
     for unsteady in (False, True):
-        cells = [calm[f"{_kind(unsteady)}/{rows}"] for rows in PLAN]
+        cells = [calm.get(f"{_kind(unsteady)}/{rows}") for rows in PLAN]
         lines += ["", f"### {_kind(unsteady)}", "", *header]
         for rule in RULES:
-            lines.append(f"| {rule} | " + " | ".join(in_words(of[rule], total) for of, total in cells) + " |")
-        lines.append("| *windows* | " + " | ".join(f"{total:,}" for _, total in cells) + " |")
+            shown = (NOT_MEASURED if cell is None else in_words(cell[0].get(rule, 0), cell[1]) for cell in cells)
+            lines.append(f"| {rule} | " + " | ".join(shown) + " |")
+        lines.append("| *windows* | " + " | ".join("" if cell is None else f"{cell[1]:,}" for cell in cells) + " |")
     lines += [
         "",
         "## Detection: the first window after a biased version went live",
@@ -279,9 +281,9 @@ def _report(known: Mapping[str, Any]) -> str:
     ]
     for group, points, unsteady in product(GROUPS, POINTS, (False, True)):
         name = f"{group}, {points * 100:.0f} points, {_kind(unsteady)}"
-        cells = [found[f"{name}/{rows}"] for rows in PLAN]
-        shown = " | ".join(f"{seen / total:.0%} / {named / total:.0%}" for seen, named, total in cells)
-        lines.append(f"| {name} | {shown} |")
+        counts = [found.get(f"{name}/{rows}") for rows in PLAN]
+        told = (NOT_MEASURED if one is None else f"{one[0] / one[2]:.0%} / {one[1] / one[2]:.0%}" for one in counts)
+        lines.append(f"| {name} | " + " | ".join(told) + " |")
     lines += ["", f"{DETECTION[0] * DETECTION[1]} windows each.", "", *_beside_fairlearn()]
     return "\n".join([*lines, ""])
 
