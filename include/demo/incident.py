@@ -105,9 +105,8 @@ def run_incident(kind: IncidentKind, stack: Stack, urls: Urls, console: Console)
     Raises
     ------
     LocalSetupError
-        When the demo is not running, or the rollback does not come.
+        When the rollback does not come.
     """
-    _require_running(stack)
     store = create_store_engine(urls.store)
     with _serving(stack, urls) as url:
         seen = Seen()
@@ -203,7 +202,8 @@ def _next_version(store: Engine) -> str:
     return f"v{max(numbers, default=0) + 1}"
 
 
-def _require_running(stack: Stack) -> None:
+def require_running(stack: Stack) -> None:
+    """Refuses (`LocalSetupError`) while the demo is not running."""
     if not stack.running().get("airflow-scheduler"):
         raise LocalSetupError("The demo is not running. `make demo` starts it.")
 

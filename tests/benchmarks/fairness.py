@@ -284,7 +284,12 @@ def _report(known: Mapping[str, Any]) -> str:
         counts = [found.get(f"{name}/{rows}") for rows in PLAN]
         told = (NOT_MEASURED if one is None else f"{one[0] / one[2]:.0%} / {one[1] / one[2]:.0%}" for one in counts)
         lines.append(f"| {name} | " + " | ".join(told) + " |")
-    lines += ["", f"{DETECTION[0] * DETECTION[1]} windows each.", "", *_beside_fairlearn()]
+    lines += [
+        "",
+        f"{DETECTION[0] * DETECTION[1]} windows each. {NOT_MEASURED}: not measured with this version.",
+        "",
+        *_beside_fairlearn(),
+    ]
     return "\n".join([*lines, ""])
 
 

@@ -14,6 +14,7 @@ from driftline.cli import (
     compare,
     demo,
     evaluate,
+    incidents,
     live,
     migrate,
     models,
@@ -21,6 +22,7 @@ from driftline.cli import (
     revise,
     rollbacks,
     serving,
+    silence,
     watch,
 )
 from driftline.cli.exit_codes import ExitCode
@@ -37,6 +39,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(demo.app, name="demo")
 app.add_typer(rollbacks.app, name="rollbacks")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)

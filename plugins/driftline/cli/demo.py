@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="The demo of a working copy of Drif
 class Incident(StrEnum):
     """What can be broken."""
 
+    DRIFT = "drift"
     LATENCY = "latency"
     BAD_VERSION = "bad-version"
 
@@ -29,7 +30,7 @@ def demo() -> None:
 
 @app.command()
 def incident(kind: Annotated[Incident, typer.Argument(help="What breaks.", show_default=False)]) -> None:
-    """Break something real in the demo's serving application, and show detection, rollback and recovery.
+    """Break something real in the demo, and show detection, rollback and recovery, with their times.
 
     Exit code 0: rolled back and shown; 1: something stands in the way, and the message says what to do.
     """

@@ -1,5 +1,6 @@
 """What to watch: one YAML file per model, validated before anything runs."""
 
+from driftline.config.alerts_config import Alerts
 from driftline.config.fairness_config import Fairness, FairnessCheck, ProtectedAttribute
 from driftline.config.loader import load_model, load_models
 from driftline.config.model_config import (
@@ -22,6 +23,7 @@ from driftline.config.model_config import (
 from driftline.config.rollback_config import Guard, Rollback
 
 __all__ = [
+    "Alerts",
     "BaselinePeriod",
     "Checks",
     "Criticality",

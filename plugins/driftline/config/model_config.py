@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from driftline.config.alerts_config import Alerts
 from driftline.config.durations import Duration
 from driftline.config.fairness_config import (
     BINARY_CRITERIA,
@@ -389,7 +390,7 @@ class ModelConfig(StrictModel):
     description: str = ""
     owner: str = "unowned"
     slack_channel: str = ""
-    """Shown in the message; the webhook of the connection decides where it arrives."""
+    """Where messages arrive by a connection of type Slack API; a webhook has its own channel, and only shows this."""
     task: Annotated[Task, Field(strict=False)]
     positive_label: Annotated[str | int | bool | None, BeforeValidator(_class_label)] = None
     """Which prediction and label count as positive (binary classification); default 1, true or "1"."""
@@ -409,6 +410,7 @@ class ModelConfig(StrictModel):
     rollback: Rollback = Rollback()
     criticality: Annotated[Criticality, Field(strict=False)] = Criticality.NORMAL
     """Of several models in trouble, the most critical is dealt with first."""
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

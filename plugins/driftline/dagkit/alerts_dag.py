@@ -29,9 +29,10 @@ def alerts_dag() -> DAG:
 
 
 def _send_alerts() -> str:
-    from driftline.dagkit.connections import connection_url, send_to_slack
+    from driftline.dagkit.connections import connection_url
+    from driftline.dagkit.sending import send_alert
     from driftline.monitoring.action import deliver_all_alerts
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
-    delivery = deliver_all_alerts(create_store_engine(connection_url(STORE_CONNECTION)), send_to_slack)
+    delivery = deliver_all_alerts(create_store_engine(connection_url(STORE_CONNECTION)), send_alert)
     return f"{delivery.sent} alerts sent"

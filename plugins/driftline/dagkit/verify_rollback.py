@@ -37,8 +37,9 @@ class VerifyRollback(BaseOperator):  # type: ignore[misc] # Airflow's package is
     def look(self, context: Context, event: Any = None) -> str:  # noqa: ARG002 - Airflow calls it so
         """Judges what is due; waits again where it cannot be told yet."""
         from driftline.alerts import Link
-        from driftline.dagkit.connections import airflow_monitor, connection_url, send_to_slack
+        from driftline.dagkit.connections import airflow_monitor, connection_url
         from driftline.dagkit.links import run_url
+        from driftline.dagkit.sending import send_alert
         from driftline.monitoring.action import deliver_alerts
         from driftline.monitoring.rollback_verification import look_at_rollbacks
 
@@ -46,7 +47,7 @@ class VerifyRollback(BaseOperator):  # type: ignore[misc] # Airflow's package is
         monitor = airflow_monitor(self.model)
         links = [Link("Run in Airflow", run_url(run.dag_id, run.run_id))]
         looked_at = look_at_rollbacks(monitor.store, monitor.config, connection_url, links)
-        deliver_alerts(monitor, send_to_slack)
+        deliver_alerts(monitor, send_alert)
         if looked_at.next_look is not None:
             self.defer(trigger=DateTimeTrigger(moment=looked_at.next_look), method_name=self.look.__name__)
         return "; ".join(looked_at.explanations) or "somebody else has looked at it"

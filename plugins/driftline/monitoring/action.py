@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from driftline.alerts import Delivery
+from driftline.alerts import Delivery, Send
 from driftline.errors import DriftlineError, StoreError
 from driftline.findings import Check, Severity
-from driftline.monitoring.decision import SLACK_CONNECTION, Context
+from driftline.monitoring.decision import Context
 from driftline.monitoring.guard_message import GuardNews, tell
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.rollback_engine import AutoRollbackEngine, RollbackStep, rollback_policy
 from driftline.rollback import RollbackRequest, Trigger
 from driftline.store.decisions import DecisionRecord, window_decision
 from driftline.store.engine import store_transaction
-from driftline.store.outbox import Send, deliver_pending
+from driftline.store.outbox import deliver_pending
 from driftline.windows import Window
 
 ACTOR = "monitor"
@@ -52,8 +52,8 @@ def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
     if delivery.remaining:
         raise AlertsNotDelivered(
             f"{delivery.remaining} alerts{whose} are not sent yet and stay in the outbox; last error: "
-            f"{delivery.last_error or 'of an earlier try'}. Check the connection {SLACK_CONNECTION!r}; they are sent "
-            "at a later try."
+            f"{delivery.last_error or 'of an earlier try'}. Check the connection "
+            f"{' and '.join(map(repr, delivery.waiting_for))}; they are sent at a later try."
         )
     return delivery
 

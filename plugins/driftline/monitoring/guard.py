@@ -20,12 +20,14 @@ from driftline.monitoring.guard_message import GuardNews, tell
 from driftline.monitoring.guard_readings import Look, limits_of, look_at
 from driftline.monitoring.rollback_engine import AutoRollbackEngine, rollback_policy
 from driftline.monitoring.rollback_verification import verify_rollbacks
+from driftline.monitoring.telling import Audience, tell_resolved
 from driftline.rollback import (
     LIVE_TRIGGERS,
     Limits,
     Reading,
     Rollback,
     RollbackRequest,
+    RollbackStatus,
     Trigger,
     TriggerState,
     looked,
@@ -34,6 +36,7 @@ from driftline.rollback import (
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import open_or_renew_incident, resolve_causes
 from driftline.store.live import feed_states
+from driftline.store.rollback_log import rollbacks_of
 from driftline.store.trigger_states import keep_states, states_of, take_guard_turn
 
 log = logging.getLogger(__name__)
@@ -155,8 +158,16 @@ class _ModelGuard:
                 worst = max(held, key=_harm)
                 news.append(self._follow_up(worst, {state.version: state for state in of_trigger}, news))
             elif of_trigger and all(state.is_over(limits) for state in of_trigger):
-                resolve_causes(self.connection, model=self.config.model, causes=[trigger.value], at=self.now)
+                self._resolve(trigger)
         return [each for each in news if each.is_news]
+
+    def _resolve(self, trigger: Trigger) -> None:
+        """A rollback that is being verified resolves its incident itself, and says that it helped."""
+        if rollbacks_of(self.connection, self.config.model, statuses=[RollbackStatus.DONE], limit=1):
+            return
+        over = resolve_causes(self.connection, model=self.config.model, causes=[trigger.value], at=self.now)
+        why = f"Within its limit again, seen at {self.now:%H:%M:%S} UTC."
+        tell_resolved(self.connection, Audience.of(self.config), over, why=why, at=self.now)
 
     def _follow_up(
         self, state: TriggerState, states: Mapping[str, TriggerState], news: Sequence[GuardNews]

@@ -104,8 +104,8 @@ def _ended(
     if helped:
         # A window's trigger is over when a window says so; the guard's own is what has just been looked at.
         causes = {ROLLBACK_FAILED} | ({rollback.trigger.value} if rollback.trigger.is_live else set())
-        resolve_causes(connection, model=config.model, causes=causes, at=now)
-        return GuardNews(None, None, ended)
+        resolved = resolve_causes(connection, model=config.model, causes=causes, at=now)
+        return GuardNews(None, None, ended, tuple(resolved))
     change: IncidentChange = open_or_renew_incident(
         connection,
         model=config.model,

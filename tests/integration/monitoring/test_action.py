@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from driftline.alerts import AlertMessage
+from driftline.alerts import AlertMessage, Outgoing
 from driftline.decisions import Verdict
 from driftline.errors import StoreError
 from driftline.findings import Check, Comparison, Finding, Severity, Status
@@ -190,17 +190,17 @@ def test_a_historical_window_rolls_nothing_back(registered: Monitor, store_engin
 
 def test_what_waits_in_the_outbox_is_sent_once(registered: Monitor) -> None:
     judge(registered)
-    sent: list[tuple[str, dict[str, Any]]] = []
+    sent: list[Outgoing] = []
     for _ in range(2):
-        deliver_alerts(registered, lambda destination, message: sent.append((destination, message)))
-    assert [destination for destination, _ in sent] == ["slack_alerts"]
-    assert AlertMessage.from_json(sent[0][1]).model == "fraud"
+        deliver_alerts(registered, sent.append)
+    assert [outgoing.destination for outgoing in sent] == ["slack_alerts"]
+    assert AlertMessage.from_json(sent[0].message).model == "fraud"
 
 
 def test_alerts_that_nobody_takes_stay_and_the_task_fails(registered: Monitor, store_engine: Engine) -> None:
     judge(registered)
 
-    def refuse(destination: str, message: dict[str, Any]) -> None:
+    def refuse(outgoing: Outgoing) -> None:
         raise ConnectionError("https://hooks.slack.com/services/T000/B000/s3cret refused")
 
     with pytest.raises(AlertsNotDelivered, match=r"1 alerts of fraud.*'slack_alerts'") as failed:

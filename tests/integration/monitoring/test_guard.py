@@ -397,6 +397,33 @@ def test_a_guard_killed_between_any_two_statements_leaves_all_or_nothing(serving
         assert [change.revision for change in route_changes(connection, MODEL)] == [3, 2, 1]
 
 
+@pytest.mark.parametrize("statement", ["route_history", "rollbacks", "alert_outbox"])
+def test_a_database_that_goes_away_in_the_middle_of_a_rollback_has_kept_nothing_of_it(
+    serving: Serving, statement: str
+) -> None:
+    serving.serve_and_guard(2, v2=FINE)
+    serving.serve_and_guard(1, v2=FAILING)
+    serving.serve(v2=FAILING)
+    engine = create_store_engine(serving.store.url.render_as_string(hide_password=False))
+    ended: list[str] = []
+
+    def end_session(connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        if not ended and sql.startswith(f"INSERT INTO driftline.{statement}"):
+            ended.append(sql)
+            process = connection.connection.dbapi_connection.info.backend_pid
+            with serving.store.connect() as other:
+                other.exec_driver_sql(f"SELECT pg_terminate_backend({process})")
+
+    event.listen(engine, "before_cursor_execute", end_session)
+    (found,) = guard(engine, [serving.config], now=serving.now)
+    assert ended
+    assert found.error
+    assert (serving.shares(), serving.rollbacks(), serving.titles()) == ({"v2": Decimal(1)}, [], [])
+    serving.serve_and_guard(1, v2=FAILING)
+    assert serving.shares() == {"v1": Decimal(1)}
+    assert serving.titles() == ["fraud: rolled back"]
+
+
 def _cut_off_after(engine: Engine, statements: int, do: Callable[[], Any]) -> bool:
     """Whether it came to that: False where ``do`` was through before."""
     done = 0
