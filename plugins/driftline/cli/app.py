@@ -12,6 +12,7 @@ from driftline.cli import (
     baseline,
     check,
     compare,
+    demo,
     evaluate,
     incidents,
     live,
@@ -19,6 +20,7 @@ from driftline.cli import (
     models,
     predictions,
     revise,
+    rollbacks,
     serving,
     silence,
     watch,
@@ -35,6 +37,8 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(demo.app, name="demo")
+app.add_typer(rollbacks.app, name="rollbacks")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)

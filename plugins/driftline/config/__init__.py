@@ -6,6 +6,7 @@ from driftline.config.loader import load_model, load_models
 from driftline.config.model_config import (
     BaselinePeriod,
     Checks,
+    Criticality,
     DriftCheck,
     Feature,
     FeatureKind,
@@ -15,21 +16,23 @@ from driftline.config.model_config import (
     Predictions,
     PredictionsCheck,
     QualityCheck,
-    Rollback,
     Schedule,
     Segment,
     Task,
 )
+from driftline.config.rollback_config import Guard, Rollback
 
 __all__ = [
     "Alerts",
     "BaselinePeriod",
     "Checks",
+    "Criticality",
     "DriftCheck",
     "Fairness",
     "FairnessCheck",
     "Feature",
     "FeatureKind",
+    "Guard",
     "Labels",
     "ModelConfig",
     "PerformanceCheck",

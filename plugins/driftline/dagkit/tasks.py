@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, get_current_context
 
-from driftline.dagkit.assets import outcome_alias, outcome_asset
+from driftline.dagkit.assets import APPROVAL_WANTED, outcome_alias, outcome_asset
 from driftline.dagkit.connections import airflow_monitor
 from driftline.dagkit.sending import send_alert
 from driftline.dagkit.windows import WindowKey, as_key, from_key, window_of_run
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 SEND_ALERTS = "send_alerts"
 ROLL_BACK = "roll_back"
+APPROVALS = "driftline_approvals"
+VERIFY_ROLLBACK = "verify_rollback"
 ALL_CLEAR = "all_clear"
 
 
@@ -107,9 +109,14 @@ def roll_back(model: str, key: WindowKey) -> str:
     from driftline.monitoring.action import deliver_alerts, roll_back_window
 
     monitor = airflow_monitor(model)
-    outcome = roll_back_window(monitor, from_key(key), _context(get_current_context(), model, key))
+    context = get_current_context()
+    step = roll_back_window(monitor, from_key(key), _context(context, model, key))
+    if step.is_news and step.rollback is not None and step.rollback.status == "awaiting_approval":
+        context["outlet_events"][AssetAlias(APPROVALS)].add(
+            Asset(APPROVAL_WANTED), extra={"rollback_id": step.rollback.rollback_id, "model": model}
+        )
     deliver_alerts(monitor, send_alert)
-    return outcome.explanation
+    return f"{model} serves it no more" if step.rollback is None else step.rollback.explanation
 
 
 def all_clear(model: str, key: WindowKey) -> str:

@@ -396,3 +396,40 @@ live_watermarks = Table(
     _moment("failing_since", nullable=True),
     _text("error"),
 )
+
+trigger_states = Table(
+    "trigger_states",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("looks", JSONB, nullable=False),
+    _moment("looked_at", nullable=True),
+    _moment("exceeded_since", nullable=True),
+    Column("reading", JSONB),
+)
+
+rollbacks = Table(
+    "rollbacks",
+    metadata,
+    Column("rollback_id", BigInteger, primary_key=True),
+    _text("model"),
+    _text("bad_version"),
+    Column("target_version", Text),
+    _text("trigger"),
+    _text("status"),
+    _text("reason"),
+    _text("explanation"),
+    _text("cause_key", unique=True),
+    _text("actor"),
+    Column("evidence", JSONB, nullable=False),
+    _moment("first_seen_at"),
+    _moment("created_at"),
+    _moment("updated_at"),
+    _moment("done_at", nullable=True),
+    _moment("verify_at", nullable=True),
+    _moment("ended_at", nullable=True),
+    Column("incident_id", ForeignKey(incidents.c.incident_id, ondelete="SET NULL")),
+    Index("rollbacks_by_time", "model", "created_at"),
+    Index("rollbacks_open", "status", postgresql_where=text("status IN ('done', 'awaiting_approval')")),
+)
