@@ -39,6 +39,7 @@ def test_an_incident_is_told_in_one_thread_from_opened_to_resolved(
     assert deliverer.drain(NOON)["remaining"] == 0
     teller.widen(incident, "country", NOON + minutes(10))
     teller.find("drift", severity=Severity.CRITICAL, at=NOON + minutes(20))
+    deliverer.drain(NOON + minutes(20))
     remind(teller.store, [], NOON + minutes(20) + minutes(24 * 60))
     teller.resolve("drift", at=NOON + minutes(30) + minutes(24 * 60))
     deliverer.drain(NOON + minutes(48 * 60))
