@@ -115,6 +115,9 @@ class Finding:
         return bool(self.details.get("is_information", False))
 
 
+SUBJECT_IN_KEY = 3
+"""Where the subject stands in `Finding.key`."""
+
 RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows", "multivariate"})
 """Subjects that are not features: a feature may not have one of these names."""
 

@@ -25,7 +25,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from driftline.drift import MultivariateCalibration, check_multivariate, learn_multivariate
-from driftline.drift.multivariate_calibration import SIZES
+from driftline.drift.multivariate_learning import SIZES
 from tests.benchmarks.drift_data import Columns, Log
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 

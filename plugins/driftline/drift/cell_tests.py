@@ -128,7 +128,7 @@ class TotalVariation(CellDriftTest):
     """
 
     name: ClassVar[str] = "total_variation"
-    floor: float = 0.05
+    floor: float = 0.03
 
     def measure(self, pair: Pair) -> Measurement:
         cells = self.cells(pair)
@@ -162,7 +162,7 @@ class ChiSquareTest(CellDriftTest):
     """
 
     name: ClassVar[str] = "chi_square"
-    floor: float = 0.05
+    floor: float = 0.03
 
     def measure(self, pair: Pair) -> Measurement:
         cells = self.cells(pair)

@@ -9,8 +9,8 @@ from typing import Any
 from scipy import stats
 
 from driftline.drift.measurement import POWER_80, Evidence
-from driftline.drift.multivariate_calibration import TWO_SIDED, WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.multivariate_correlation import MaximumUnit
+from driftline.drift.multivariate_null import TWO_SIDED, WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.result import DriftResult, DriftStatus
 from driftline.drift.severity import severity_of
 

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.alerts import IncidentChange, Link, compose_alert
-from driftline.decisions import Cause, Decision, Policy, Verdict, decide, is_news
+from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
 from driftline.store.decisions import DecisionRecord, record_decision, window_decision
 from driftline.store.engine import store_transaction
-from driftline.store.incidents import open_or_update_incident, resolve_incidents
+from driftline.store.incidents import known_causes, open_or_update_incident, resolve_incidents
 from driftline.store.outbox import enqueue
 from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
@@ -142,31 +142,56 @@ def _policy(monitor: Monitor) -> Policy:
 
 
 def _follow_up(connection: Connection, judged: _Judged) -> None:
-    changes = [(cause, _count_in(connection, judged, cause)) for cause in judged.decision.causes]
+    known = known_causes(connection, model=judged.monitor.model, check=Check.DRIFT, window=judged.window)
+    changes = [
+        (cause, _count_in(connection, judged, cause, name))
+        for name, cause in _by_incident(judged.decision.causes, known).items()
+    ]
     resolve_incidents(
         connection,
         model=judged.monitor.model,
-        causes_still_open=_not_recovered(judged.decision, judged.findings),
+        causes_still_open={Check.DRIFT.value, *_not_recovered(judged.decision, judged.findings)},
         window=judged.window,
         at=judged.now,
+        recovered=_recovered_drift(judged, known),
     )
     news = [(cause, change) for cause, change in changes if change.calls_for_alert]
     if news:
         _enqueue_alert(connection, judged, news)
 
 
-def _count_in(connection: Connection, judged: _Judged, cause: Cause) -> IncidentChange:
+def _by_incident(causes: Sequence[Cause], known: Sequence[KnownCause]) -> dict[str, Cause]:
+    """The causes by the names of their incidents: drift may have several, each other check has one."""
+    drift = [cause for cause in causes if cause.check is Check.DRIFT]
+    of_drift, named = placed(drift, known), {}
+    for cause in causes:
+        named |= of_drift if cause.check is Check.DRIFT else {cause.check.value: cause}
+    return named
+
+
+def _recovered_drift(judged: _Judged, known: Sequence[KnownCause]) -> set[str]:
+    found = [finding for finding in judged.findings if finding.check is Check.DRIFT]
+    return recovered(
+        known,
+        alarming={name for cause in judged.decision.causes if cause.check is Check.DRIFT for name in cause.subjects},
+        evaluated={finding.subject for finding in found if _shows_recovery(finding)},
+        unevaluated={finding.subject for finding in found if finding.status is Status.NOT_EVALUATED},
+    )
+
+
+def _count_in(connection: Connection, judged: _Judged, cause: Cause, name: str) -> IncidentChange:
     return open_or_update_incident(
         connection,
         model=judged.monitor.model,
-        cause=cause.check.value,
+        cause=name,
         severity=cause.severity,
         title=cause.title,
         findings=[list(finding.key) for finding in cause.findings],
         window=judged.window,
         at=judged.now,
-        subjects={finding.subject for finding in cause.findings},
+        subjects=cause.subjects,
         alert_severity=judged.monitor.config.checks.alert_severity,
+        check=cause.check if cause.check is Check.DRIFT else None,
     )
 
 
@@ -241,7 +266,8 @@ def _summary(decision: Decision, findings: Sequence[Finding]) -> dict[str, Any]:
             {
                 "check": cause.check.value,
                 "severity": cause.severity.value,
-                "subjects": list(dict.fromkeys(finding.subject for finding in cause.findings))[:50],
+                "subjects": list(cause.subjects[:50]),
+                "moved_together": cause.moved_together,
             }
             for cause in decision.causes
         ],

@@ -33,7 +33,8 @@ from driftline.drift.domain_classifier import (
     separation_of,
 )
 from driftline.drift.encoding import Encoding, read_tables
-from driftline.drift.multivariate_calibration import WindowNull, chosen_blocks, from_normal_unit, in_normal_unit
+from driftline.drift.multivariate_learning import chosen_blocks
+from driftline.drift.multivariate_null import WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.rank_tests import KolmogorovSmirnovTest
 from driftline.drift.reconstruction import reconstruction_of
 from driftline.errors import InputError
