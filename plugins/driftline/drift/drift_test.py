@@ -115,6 +115,6 @@ class DriftTest(ABC):
 
 
 def _require_rows(sizes: tuple[int, int], minimum_rows: int) -> None:
-    for side, rows in zip(("reference", "current window"), sizes, strict=True):
-        if rows < minimum_rows:
-            raise NotEvaluable(f"The {side} has {rows} rows; at least {minimum_rows} are needed.")
+    if min(sizes) < minimum_rows:
+        side, rows = ("reference", sizes[0]) if sizes[0] < minimum_rows else ("current window", sizes[1])
+        raise NotEvaluable(f"The {side} has {rows} rows; at least {minimum_rows} are needed.")

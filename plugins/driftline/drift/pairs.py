@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from driftline.drift import distances
 from driftline.drift.columns import ColumnData, ColumnKind, as_levels, as_numbers, kind_of
@@ -70,6 +71,28 @@ class ProfilePair(ABC, Generic[CountedProfile]):
         """Rows per cell of the current side."""
         return self.cells(self.current)
 
+    @property
+    @abstractmethod
+    def groups(self) -> tuple[Floats, Floats]:
+        """Rows per group of cells that either side has rows in, reference and current."""
+
+    @property
+    @abstractmethod
+    def chi_square(self) -> tuple[float, int]:
+        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom."""
+
+    @cached_property
+    def group_shares(self) -> tuple[Floats, Floats]:
+        """Shares of the `groups`, reference and current."""
+        reference, current = self.groups
+        return distances.shares(reference), distances.shares(current)
+
+    @cached_property
+    def chi_square_p_value(self) -> float:
+        """Of `chi_square`; 1 where it has no degrees of freedom."""
+        statistic, freedom = self.chi_square
+        return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+
     @cached_property
     def reference_size(self) -> int:
         return self.reference.rows
@@ -119,7 +142,12 @@ class NumericPair(ProfilePair[NumericProfile]):
         """Per cell the normal quantile of its middle rank in the reference."""
         return distances.normal_scores(self.expected)
 
-    @property
+    @cached_property
+    def finite_sizes(self) -> tuple[int, int]:
+        """Finite values, reference and current."""
+        return self.reference.finite, self.current.finite
+
+    @cached_property
     def reference_deviation(self) -> float:
         """Standard deviation (divisor n) of the reference's finite values."""
         moments = self.reference.moments
