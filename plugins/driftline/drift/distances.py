@@ -85,11 +85,14 @@ def pooled_rare_cells(reference: Floats, current: Floats) -> tuple[Floats, Float
     return np.append(reference[~rare], reference[rare].sum()), np.append(current[~rare], current[rare].sum())
 
 
-def normal_scores(cells: Floats) -> Floats:
-    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell)."""
+def normal_scores(cells: Floats, up_to: Floats | None = None) -> Floats:
+    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell).
+
+    ``up_to`` are the running sums of the cells, where they are at hand.
+    """
     total = float(cells.sum())
-    ranks = (np.cumsum(cells) - cells / 2) / total
-    scores: Floats = special.ndtri(np.clip(ranks, 0.5 / total, 1 - 0.5 / total))
+    ranks = ((cells.cumsum() if up_to is None else up_to) - cells / 2) / total
+    scores: Floats = special.ndtri(ranks.clip(0.5 / total, 1 - 0.5 / total))
     return scores
 
 
@@ -98,16 +101,19 @@ def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
     return float(np.abs(reference - current).max())
 
 
-def cramer_von_mises(reference: Floats, current: Floats) -> float:
+def cramer_von_mises(reference: Floats, current: Floats, current_up_to: Floats | None = None) -> float:
     """The two-sample statistic T of Anderson (1962), ties by their average rank, as in `scipy.stats`.
+
+    ``current_up_to`` are the running sums of the current side, where they are at hand.
 
     Source: Anderson (1962), "On the distribution of the two-sample Cramer-von Mises criterion", Annals of Mathematical
     Statistics 33.
     """
     n, m = reference.sum(), current.sum()
     ranks_within = (reference + current + 1) / 2
-    squares = n * _rank_differences(reference, np.cumsum(current) - current + ranks_within)
-    squares += m * _rank_differences(current, np.cumsum(reference) - reference + ranks_within)
+    below = (current.cumsum() if current_up_to is None else current_up_to) - current
+    squares = n * _rank_differences(reference, below + ranks_within)
+    squares += m * _rank_differences(current, reference.cumsum() - reference + ranks_within)
     return float(squares / (n * m * (n + m)) - (4 * n * m - 1) / (6 * (n + m)))
 
 

@@ -116,9 +116,9 @@ class CramerVonMises(NumericDriftTest):
 
     def measure(self, pair: Pair) -> Measurement:
         pair = self.numeric(pair)
-        statistic = distances.cramer_von_mises(pair.cells(pair.reference), pair.observed)
-        measurement = self.measured(pair, statistic, 0.0)
-        return self.measured(pair, statistic, max(statistic, 0.0) / measurement.effective_size)
+        statistic = distances.cramer_von_mises(pair.cells(pair.reference), pair.observed, pair.rows_up_to[1])
+        n, m = pair.finite_sizes
+        return self.measured(pair, statistic, max(statistic, 0.0) / (n * m / (n + m)))
 
     def p_value(self, measurement: Measurement) -> float:
         """Exact for few rows, else standardized by the finite-sample mean and variance (Anderson 1962), as in scipy."""
