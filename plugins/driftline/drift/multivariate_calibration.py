@@ -10,8 +10,11 @@ from typing import Any
 from driftline.drift.multivariate_null import TWO_SIDED, MultivariateTest, WindowNull, from_normal_unit
 from driftline.errors import InputError
 
-FORMAT = 2
+FORMAT = 3
 """Of the JSON; a calibration of another format has to be learned again."""
+
+OTHER_UNITS = {2: frozenset({MultivariateTest.PCA_RECONSTRUCTION.value})}
+"""By earlier format the tests whose nulls were learned in another unit: these alone have to be learned again."""
 
 REFERENCE_ROWS = 2_000
 EXPLAINED_VARIANCE = 0.65
@@ -87,10 +90,12 @@ class MultivariateCalibration:
             When the document is of another format.
         """
         content = json.loads(document) if isinstance(document, str) else dict(document)
-        if content.pop("format", None) != FORMAT:
+        stored = content.pop("format", None)
+        if stored != FORMAT and stored not in OTHER_UNITS:
             raise InputError("The calibration was stored by another version of Driftline; build the baseline again.")
+        unknown = OTHER_UNITS.get(stored, frozenset())
         nulls = {
-            int(size): {test: WindowNull(**null) for test, null in tests.items()}
+            int(size): {test: WindowNull(**null) for test, null in tests.items() if test not in unknown}
             for size, tests in content.pop("nulls").items()
         }
         return cls(**{**content, "features": tuple(content["features"])}, nulls=nulls)
@@ -108,7 +113,8 @@ def _in_words(test: str, null: WindowNull, share: float) -> str:
         return f"usually {null.mean:+.1f} normal deviates of chance, evidence from {null.quantile(tail):+.1f}"
     usual, highest = from_normal_unit(test, null.mean), from_normal_unit(test, null.quantile(tail))
     if test in TWO_SIDED:
-        return f"usually {usual:+.3f}, evidence from {null.quantile(1 - tail):+.3f} down and {highest:+.3f} up"
+        lowest = from_normal_unit(test, null.quantile(1 - tail))
+        return f"usually {usual:+.3f}, evidence from {lowest:+.3f} down and {highest:+.3f} up"
     return f"usually {usual:.3f}, evidence from {highest:.3f}"
 
 

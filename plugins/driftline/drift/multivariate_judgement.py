@@ -113,8 +113,8 @@ def _against_windows(observation: Observation, null: WindowNull, significance: f
         return null.upper_tail(value), observation.from_unit(null.quantile(significance))
     p_value = 2 * float(stats.t.sf(abs(null.distance(value)), null.windows - 1))
     is_rise = value >= null.mean
-    limit = null.quantile(significance / 2) if is_rise else -null.quantile(1 - significance / 2)
-    return p_value, max(limit, 0.0)
+    limit = observation.from_unit(null.quantile(significance / 2 if is_rise else 1 - significance / 2))
+    return p_value, max(limit if is_rise else -limit, 0.0)
 
 
 def _recommendation(observation: Observation) -> str:

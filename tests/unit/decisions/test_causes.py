@@ -95,7 +95,9 @@ def test_a_feature_that_moved_alone_takes_those_that_join_it_into_its_incident()
 
 def test_a_group_that_falls_apart_is_still_one_incident() -> None:
     causes = causes_of(Check.DRIFT, [*WEATHER, drifted("rain", "snow"), drifted("snow", "rain")])
-    assert names(causes, known("drift/rain", "rain", "temp", "wind")) == {"drift/rain": {"temp", "wind", "rain", "snow"}}
+    assert names(causes, known("drift/rain", "rain", "temp", "wind")) == {
+        "drift/rain": {"temp", "wind", "rain", "snow"}
+    }
 
 
 def test_a_group_belongs_where_it_has_most_in_common() -> None:
@@ -118,7 +120,9 @@ def test_a_cause_is_over_when_its_subjects_were_looked_at_and_none_alarms() -> N
 
 @given(
     st.lists(st.tuples(st.sampled_from("abcdef"), st.sets(st.sampled_from("abcdef"), max_size=3)), max_size=8),
-    st.lists(st.tuples(st.sampled_from(["drift", "drift/a", "drift/b", "drift/c"]), st.sets(st.sampled_from("abcdef")))),
+    st.lists(
+        st.tuples(st.sampled_from(["drift", "drift/a", "drift/b", "drift/c"]), st.sets(st.sampled_from("abcdef")))
+    ),
 )
 def test_no_finding_is_lost_or_told_twice(
     drawn: list[tuple[str, set[str]]], open_causes: list[tuple[str, set[str]]]
