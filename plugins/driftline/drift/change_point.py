@@ -223,8 +223,8 @@ def _inverse_of_sum(wander: float, kept: Floats, noise: Floats) -> Floats:
     """Inverse of the covariance of a wandering level (variance ``wander``) plus independent ``noise`` (per hour).
 
     ``kept`` is the correlation of each hour's level with the one before. The level is a Markov chain, whose inverse
-    covariance ``B`` has three diagonals; ``(L + D)^-1 = 1/D - 1/D (B + 1/D)^-1 1/D`` (Woodbury) then costs the square of
-    the hours and not their cube.
+    covariance ``B`` has three diagonals; ``(L + D)^-1 = 1/D - 1/D (B + 1/D)^-1 1/D`` (Woodbury) then costs the square
+    of the hours and not their cube.
     """
     fresh = 1 / (wander * (1 - kept**2))
     banded = np.zeros((2, noise.size))

@@ -37,7 +37,7 @@ def jensen_shannon_divergence(q: Floats, p: Floats) -> float:
 
 
 def hellinger_distance(q: Floats, p: Floats) -> float:
-    """Of shares: ``sqrt(1 - sum(sqrt(p q)))``, 0 to 1, as half the squared differences of the roots, which is stabler."""
+    """Of shares: ``sqrt(1 - sum(sqrt(p q)))``, 0 to 1, as half the squared differences of the roots: it is stabler."""
     return float(math.sqrt(np.square(np.sqrt(q) - np.sqrt(p)).sum() / 2))
 
 

@@ -156,7 +156,8 @@ def _score(score: str, reference: Table, current: Table) -> float:
 
 
 def _log_ratio(explained_variance: float, reference: Table, current: Table) -> float:
-    return reconstruction_of(reference, current, explained_variance).log_ratio
+    ratio = reconstruction_of(reference, current, explained_variance).log_ratio
+    return in_normal_unit(MultivariateTest.PCA_RECONSTRUCTION, ratio)
 
 
 def _split(table: Table, labels: NDArray[np.intp], block: int, size: int) -> tuple[Table, Table]:

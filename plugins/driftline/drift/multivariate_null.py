@@ -61,9 +61,9 @@ def in_normal_unit(test: str, statistic: float) -> float:
     ``ln(r + 0.2)``: what days add to the error are squares of their deviations, so its right tail is the longer one.
     The largest change of a correlation has a unit that goes with the number of pairs (`MaximumUnit`).
     Chosen by simulation: with 30 windows that differ normally in 1, 3 or 30 features, or not at all, the predictive
-    tail at 1/300 was 0.000 to 0.003, where that of the plain statistic reaches 0.016. Of the reconstruction error, whose
-    30 features all wander by 0.3 sd a day, at 1/1,600: 0 of 500 windows after 28 others (plain: 2), 1 of 1,200 after 12
-    (plain: 1).
+    tail at 1/300 was 0.000 to 0.003, where that of the plain statistic reaches 0.016. Of the reconstruction error with
+    all 30 features wandering by 0.3 sd a day, at 1/1,600: 0 of 500 windows after 28 others (plain: 2), 1 of 1,200 after
+    12 (plain: 1).
     """
     if test == MultivariateTest.DOMAIN_CLASSIFIER:
         area = min(max(statistic, 1e-6), 1 - 1e-6)

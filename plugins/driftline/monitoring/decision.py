@@ -163,7 +163,8 @@ def _follow_up(connection: Connection, judged: _Judged) -> None:
 def _by_incident(causes: Sequence[Cause], known: Sequence[KnownCause]) -> dict[str, Cause]:
     """The causes by the names of their incidents: drift may have several, each other check has one."""
     drift = [cause for cause in causes if cause.check is Check.DRIFT]
-    of_drift, named = placed(drift, known), {}
+    of_drift = placed(drift, known)
+    named: dict[str, Cause] = {}
     for cause in causes:
         named |= of_drift if cause.check is Check.DRIFT else {cause.check.value: cause}
     return named

@@ -99,8 +99,8 @@ def resolve_incidents(
     """Resolves the model's open incidents of checks that ``window`` no longer found; returns their ids.
 
     Only a window newer than the last that found the cause resolves it. No data is no recovery: name in
-    ``causes_still_open`` also the causes that ``window`` could not evaluate. What no window finds is left alone. A check
-    with several causes is still open as a whole; the names of those that are over are ``recovered``.
+    ``causes_still_open`` also the causes that ``window`` could not evaluate. What no window finds is left alone. A
+    check with several causes is named there, and those of its causes that are over are named in ``recovered``.
     """
     over = {check.value for check in Check} - set(causes_still_open) | set(recovered)
     is_recovered = incidents.c.cause.in_(over)
