@@ -126,10 +126,10 @@ def _write(path: Path, tables: Tables) -> None:
     lines = [
         "# Detection: changed windows in which the changed feature is called drifted",
         "",
-        "Made by `python tests/benchmarks/detection.py` (in several runs: `--kinds`, `--sizes`, `--changes`, `--keep`; the",
-        "column *windows* says how many a line rests on); data as in false_alarms.md; in brackets the 95 % Wilson",
-        "interval. A rule that alarms on everything finds everything: read this beside its false alarms. By default",
-        "Driftline calls no shift below 0.1 sd (Wasserstein), however certain, a drift.",
+        "Made by `python tests/benchmarks/detection.py` (in several runs: `--kinds`, `--sizes`,",
+        "`--changes`, `--keep`; the column *windows* says how many a line rests on); data as in false_alarms.md; in",
+        "brackets the 95 % Wilson interval. A rule that alarms on everything finds everything: read this beside its",
+        "false alarms. By default Driftline calls no shift below 0.1 sd (Wasserstein), however certain, a drift.",
     ]
     for (kind, size), table in sorted(tables.items()):
         lines += ["", f"## {kind}, {size:,} rows per window", ""]
