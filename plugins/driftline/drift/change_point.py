@@ -216,10 +216,10 @@ def _precision(path: _ScorePath) -> Floats:
     memory = float(np.clip(lags[2] / lags[1], 0.3, LONGEST_MEMORY))
     wander = lags[1] / memory
     noise = sampling * max((lags[0] - wander) / usual, 0.2)
-    return _inverse_of_sum(wander, memory ** np.diff(path.positions), noise)
+    return inverse_of_sum(wander, memory ** np.diff(path.positions), noise)
 
 
-def _inverse_of_sum(wander: float, kept: Floats, noise: Floats) -> Floats:
+def inverse_of_sum(wander: float, kept: Floats, noise: Floats) -> Floats:
     """Inverse of the covariance of a wandering level (variance ``wander``) plus independent ``noise`` (per hour).
 
     ``kept`` is the correlation of each hour's level with the one before. The level is a Markov chain, whose inverse
