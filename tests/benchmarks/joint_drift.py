@@ -37,7 +37,7 @@ PLAN = {200: (2, 60, 10), 1_000: (1, 60, 10), 10_000: (1, 60, 10)}
 PAIRS = {("feature_05", "feature_06"): 0.6, ("feature_07", "feature_08"): 0.5}
 """Features that are correlated, at unchanged margins."""
 P_LEVELS = (0.0025, 0.01, 0.05)
-UNSTEADY = {12: (8, 20), 28: (2, 20)}
+UNSTEADY = {12: (6, 20), 28: (2, 20)}
 """Days of the baseline: (baselines, windows after each); `UNSTEADY_ROWS` a day."""
 UNSTEADY_ROWS = 1_000
 
