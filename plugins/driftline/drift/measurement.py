@@ -66,9 +66,19 @@ class Evidence:
 
 
 def judged(
-    test: str, feature_name: str, measurement: Measurement, evidence: Evidence, floor: float, *, decides: bool = True
+    test: str,
+    feature_name: str,
+    measurement: Measurement,
+    evidence: Evidence,
+    floor: float,
+    *,
+    decides: bool = True,
+    has_support: bool = True,
 ) -> DriftResult:
-    """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then."""
+    """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then.
+
+    A test that does not decide detects nothing where none that decides did (``has_support``): it says so.
+    """
     threshold = max(evidence.critical_value, floor if measurement.effect == measurement.statistic else 0.0)
     detected = evidence.is_evident and measurement.statistic >= threshold and measurement.effect >= floor
     details = {
@@ -79,7 +89,13 @@ def judged(
     }
     if not decides:
         details["decides"] = False
-    summary = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
+    description = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
+    if not detected:
+        description = f"No drift: {description}."
+    else:
+        description = f"{description}: {_moved(test, measurement.pair)}"
+        if not has_support:
+            detected, description = False, f"Supports no deciding test by itself: {description}"
     severity = severity_of(test, measurement.effect, evidence.p_value) if detected else DriftSeverity.NONE
     return DriftResult(
         feature_name=feature_name,
@@ -93,7 +109,7 @@ def judged(
         reference_size=measurement.reference_size,
         current_size=measurement.current_size,
         minimum_detectable_shift=_minimum_detectable(test, measurement, evidence, floor),
-        description=f"{summary}: {_moved(test, measurement.pair)}" if detected else f"No drift: {summary}.",
+        description=description,
         recommendation=recommendation_for(test, severity, feature_name) if detected else "",
         details=details,
     )
