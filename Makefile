@@ -12,6 +12,10 @@ AIRFLOW_TESTS := tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
 
+# Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
+# thousands of files at every start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo stop clean status test lint format bench lock setup
 
@@ -32,7 +36,9 @@ clean: ## Stop the demo and remove its state (.driftline)
 	@rm -rf .driftline
 
 test: lint ## Run all tests: lint, types, unit, integration on real Postgres and real Airflow
-	@log=$$(mktemp); "$(BIN)/python" -m pytest $(AIRFLOW_TESTS) >"$$log" 2>&1 & airflow=$$!; \
+	@# The processes share the cores already: threads of their own would only wait for each other.
+	@log=$$(mktemp); export OMP_NUM_THREADS=1; \
+	"$(BIN)/python" -m pytest $(AIRFLOW_TESTS) >"$$log" 2>&1 & airflow=$$!; \
 	trap 'kill $$airflow 2>/dev/null && wait $$airflow; rm -f "$$log"' EXIT INT TERM; \
 	"$(BIN)/python" -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(TESTS); others=$$?; \
 	echo "Waiting for the tests of real Airflow"; wait $$airflow; on_airflow=$$?; cat "$$log"; \
@@ -41,8 +47,9 @@ test: lint ## Run all tests: lint, types, unit, integration on real Postgres and
 lint: $(READY) ## Check style, types and the design's import rules
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
-	@"$(BIN)/mypy"
-	@"$(BIN)/lint-imports"
+	@log=$$(mktemp); "$(BIN)/lint-imports" >"$$log" 2>&1 & imports=$$!; \
+	trap 'rm -f "$$log"' EXIT; \
+	"$(BIN)/mypy"; types=$$?; wait $$imports; rules=$$?; cat "$$log"; [ $$types -eq 0 ] && [ $$rules -eq 0 ]
 
 format: $(READY) ## Put the code into its style
 	@"$(BIN)/ruff" check --fix .

@@ -1,4 +1,4 @@
-"""The Airflow DAG that counts the newest minutes of every model: every 20 seconds."""
+"""The Airflow DAG that watches serving, and rolls back what exceeds its limits: every 20 seconds."""
 
 from driftline.dagkit.guard_dag import guard_dag
 

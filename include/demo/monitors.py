@@ -13,6 +13,8 @@ from driftline.local.errors import LocalSetupError
 
 PREFIX = "monitor__"
 GUARD = "guard_serving"
+SENDERS = ("send_alerts", "approve_rollbacks")
+"""What the guard sets going."""
 REVISION = "revise_verdicts"
 WATCHER = "watch_monitors"
 SECONDS_TO_APPEAR = 120.0

@@ -23,7 +23,7 @@ from driftline.local.airflow import LocalAirflow
 from driftline.local.errors import LocalSetupError
 from driftline.local.ports import is_free
 from driftline.local.provisioning import POSTGRES_URL_VARIABLE, Urls, external_postgres_url
-from include.demo.monitors import GUARD, REVISION, WATCHER, switch_on, wait_for_monitors
+from include.demo.monitors import GUARD, REVISION, SENDERS, WATCHER, switch_on, wait_for_monitors
 from include.demo.progress import Progress
 from include.demo.stack import Stack
 from include.demo.summary import (
@@ -37,6 +37,7 @@ from include.demo.summary import (
 )
 
 INTERRUPTED = 130
+INCIDENTS = ("drift", "latency", "bad-version")
 STEPS = 11
 WINDOW_EVERY = timedelta(hours=6)
 TWICE_A_MONTH = "0 6 1,15 * *"
@@ -47,12 +48,19 @@ LOOKED_BACK_AT = 12
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 something stands in the way (the message says what to do), 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m include.demo.run", description=__doc__)
-    parser.add_argument("command", choices=["up", "stop", "status", "clean"])
-    command = parser.parse_args(arguments).command
+    parser.add_argument("command", choices=["up", "stop", "status", "clean", "incident"])
+    parser.add_argument("kind", nargs="?", choices=INCIDENTS, help="what breaks in the incident")
+    asked = parser.parse_args(arguments)
+    command = asked.command
+    if command == "incident" and asked.kind is None:
+        parser.error(f"say which incident: {', '.join(INCIDENTS)}")
     console, stack = Console(), Stack.here()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        {"up": up, "stop": stop, "status": status, "clean": clean}[command](stack, console)
+        if command == "incident":
+            incident(stack, console, asked.kind)
+        else:
+            {"up": up, "stop": stop, "status": status, "clean": clean}[command](stack, console)
     except DriftlineError as error:
         console.print(f"\n[red]{command}: not done.[/red]")
         console.print(str(error), markup=False, highlight=False)
@@ -95,7 +103,8 @@ def up(stack: Stack, console: Console) -> None:
         looking_back = _InBackground(lambda: _look_back(stack, airflow, urls))
         with progress.step("Runs of the monitors in Airflow") as tell:
             runs = wait_for_monitors(airflow, models, tell)
-            switch_on(airflow, GUARD)
+            for dag_id in (*SENDERS, GUARD):
+                switch_on(airflow, dag_id)
         with progress.step(f"The year of {MODEL}, two windows a month") as tell:
             looking_back.finish()
             # After the guard has begun: one that has never run would be the watcher's first incident.
@@ -134,6 +143,21 @@ def clean(stack: Stack, console: Console) -> None:
             "airflow, driftline and flights, the roles of these names, and driftline_reader.",
             highlight=False,
         )
+
+
+def incident(stack: Stack, console: Console, kind: str) -> None:
+    """Break something real in the demo that runs, and show what happens."""
+    # Heavy, and not needed by the other commands.
+    from include.demo.drift_incident import run_drift_incident
+    from include.demo.incident import IncidentKind, require_running, run_incident
+
+    with _alone(stack):
+        require_running(stack)
+        urls = stack.start_postgres()
+        if kind == "drift":
+            run_drift_incident(stack.airflow(urls), urls, console)
+        else:
+            run_incident(IncidentKind(kind), stack, urls, console)
 
 
 @contextmanager

@@ -122,12 +122,12 @@ class Stack:
     def receiver(self) -> BackgroundProcess:
         """The program that takes alerts as Slack would."""
         module = ("-m", "driftline.local.slack_receiver", "--port", str(self.receiver_port))
-        return self._program("slack-receiver", (*module, "--log", str(self.state / "alerts.jsonl")), {})
+        return self.program("slack-receiver", (*module, "--log", str(self.state / "alerts.jsonl")), {})
 
     def feed(self, urls: Urls) -> BackgroundProcess:
         """The program that goes on logging predictions and labels."""
         variables = {URL_VARIABLE: urls.log_owner, MODELS_VARIABLE: str(self.models_folder)}
-        return self._program("feed", ("-m", "include.demo.feed"), variables)
+        return self.program("feed", ("-m", "include.demo.feed"), variables)
 
     @property
     def models_folder(self) -> Path:
@@ -177,7 +177,8 @@ class Stack:
             stopped.append("postgres")
         return stopped
 
-    def _program(self, name: str, arguments: tuple[str, ...], variables: Mapping[str, str]) -> BackgroundProcess:
+    def program(self, name: str, arguments: tuple[str, ...], variables: Mapping[str, str]) -> BackgroundProcess:
+        """A Python program of this working copy, with the demo's state."""
         environment = {**inherited_environment(), **variables, "PYTHONPATH": f"{self.root}:{self.root / 'plugins'}"}
         command = (sys.executable, *arguments)
         return BackgroundProcess(name, self.state / "run", command, environment, self.root)

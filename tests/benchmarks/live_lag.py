@@ -73,7 +73,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=58.0, help="Predictions per second over all models.")
     asked = parser.parse_args()
     models = [f"model_{number:02d}" for number in range(asked.models)]
-    with tempfile.TemporaryDirectory(prefix="driftline-lag-") as folder, installation(Path(folder), models) as running:
+    described = {model: description(model, number) for number, model in enumerate(models)}
+    with (
+        tempfile.TemporaryDirectory(prefix="driftline-lag-") as folder,
+        installation(Path(folder), described) as running,
+    ):
         airflow, urls, processes = running
         wait_for_guard(airflow, urls)
         before, load, started = processor_seconds(processes), [os.getloadavg()[0]], time.time()
@@ -88,16 +92,18 @@ def main() -> None:
 
 
 @contextmanager
-def installation(home: Path, models: list[str]) -> Iterator[tuple[LocalAirflow, Urls, dict[str, list[int]]]]:
-    """Postgres and Airflow with all DAGs of this working copy; the process ids of both."""
+def installation(
+    home: Path, described: dict[str, dict[str, Any]], slack_connection: str | None = None
+) -> Iterator[tuple[LocalAirflow, Urls, dict[str, list[int]]]]:
+    """Postgres and Airflow with all DAGs of this working copy and the ``described`` models; the process ids of both."""
     server = EmbeddedPostgres(home / "postgres", SCRATCH)
     server.start()
     airflow = None
     try:
         urls = provision(server.admin_url, home / "secrets.json")
         migrate(create_store_engine(urls.store))
-        make_tables(urls, models)
-        write_models(home / "models", models)
+        make_tables(urls, list(described))
+        write_models(home / "models", described)
         airflow = LocalAirflow(
             AirflowSettings(
                 home=home / "airflow",
@@ -105,7 +111,7 @@ def installation(home: Path, models: list[str]) -> Iterator[tuple[LocalAirflow, 
                 metadata_url=urls.airflow,
                 store_url=urls.store,
                 log_url=urls.log_reader,
-                slack_connection=None,
+                slack_connection=slack_connection,
                 dags_folder=ROOT / "dags",
                 plugins_folder=ROOT / "plugins",
                 python_path=(ROOT, ROOT / "plugins"),
@@ -140,40 +146,42 @@ def make_tables(urls: Urls, models: list[str]) -> None:
         connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA live TO {LOG_READER}")  # type: ignore[call-overload]
 
 
-def write_models(folder: Path, models: list[str]) -> None:
-    """Every third is a regression."""
+def write_models(folder: Path, described: dict[str, dict[str, Any]]) -> None:
     folder.mkdir()
-    for number, model in enumerate(models):
-        described: dict[str, Any] = {
-            "model": model,
-            "task": "regression" if number % 3 == 0 else "binary_classification",
-            "connection": "prediction_log",
-            "predictions": {
-                "table": f"live.{model}", "id": "id", "time": "predicted_at", "version": "version",
-                "prediction": "answer", "latency_ms": "latency", "error": "failure",
-            },
-            "labels": {
-                "table": f"live.{model}_labels", "id": "id", "label": "truth", "time": "known_at",
-                "expected_delay": "1h",
-            },
-            "features": "discover",
-            "baseline": {"first": "7d"},
-        }  # fmt: skip
-        (folder / f"{model}.yaml").write_text(yaml.safe_dump(described))
+    for model, description in described.items():
+        (folder / f"{model}.yaml").write_text(yaml.safe_dump(description))
 
 
-def wait_for_guard(airflow: LocalAirflow, urls: Urls) -> None:
-    """Switches the guard on, and lets it settle: two minutes with nothing to count."""
+def description(model: str, number: int) -> dict[str, Any]:
+    """What a model's file holds; every third is a regression."""
+    return {
+        "model": model,
+        "task": "regression" if number % 3 == 0 else "binary_classification",
+        "connection": "prediction_log",
+        "predictions": {
+            "table": f"live.{model}", "id": "id", "time": "predicted_at", "version": "version",
+            "prediction": "answer", "latency_ms": "latency", "error": "failure",
+        },
+        "labels": {
+            "table": f"live.{model}_labels", "id": "id", "label": "truth", "time": "known_at", "expected_delay": "1h",
+        },
+        "features": "discover",
+        "baseline": {"first": "7d"},
+    }  # fmt: skip
+
+
+def wait_for_guard(airflow: LocalAirflow, urls: Urls, seconds: float = 120) -> None:
+    """Switches the guard on, and lets it settle with nothing to count."""
     deadline = time.monotonic() + 180
     while GUARD not in {dag["dag_id"] for dag in airflow.api("GET", "/api/v2/dags?limit=100")["dags"]}:
         if time.monotonic() > deadline:
             raise SystemExit(f"{GUARD} does not appear in Airflow")
         time.sleep(1)
     airflow.api("PATCH", f"/api/v2/dags/{GUARD}", {"is_paused": False})
-    time.sleep(120)
+    time.sleep(seconds)
     with psycopg.connect(urls.store) as connection:
         if not connection.execute("SELECT 1 FROM driftline.live_watermarks").fetchall():
-            raise SystemExit(f"{GUARD} has not counted anything in two minutes")
+            raise SystemExit(f"{GUARD} has not counted anything yet")
 
 
 def run(urls: Urls, models: list[str], rate: float, seconds: float) -> tuple[Log, float]:

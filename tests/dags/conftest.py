@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 from sqlalchemy import Engine
 
 from driftline.local.airflow import AirflowSettings, LocalAirflow
@@ -142,13 +141,15 @@ def _with_airflow(
 
 
 def _write_models(folder: Path) -> None:
-    """The demo's own models; one of them counted by two mapped tasks."""
+    """The demo's own models; one of them counted by two mapped tasks, and asked about before it is rolled back."""
     folder.mkdir()
     for path in sorted(MODELS.glob("*.yaml")):
-        described = yaml.safe_load(path.read_text())
-        if described["model"] == "arrival_delay":
-            described.setdefault("schedule", {})["extraction_workers"] = 2
-        (folder / path.name).write_text(yaml.safe_dump(described))
+        described = path.read_text(encoding="utf-8")
+        if path.stem == "arrival_delay":
+            assert described.count("\nschedule:\n") == 1
+            described = described.replace("\nschedule:\n", "\nschedule:\n  extraction_workers: 2\n")
+            described += "\nrollback: {enabled: true, mode: approval}\n"
+        (folder / path.name).write_text(described, encoding="utf-8")
 
 
 def _log_flights(urls: Urls, models_folder: Path) -> None:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
+from driftline.store.engine import store_transaction
+from driftline.store.registry import change_routes, register_version
 from tests.dags.conftest import Installation, wait_until
 
 pytestmark = pytest.mark.airflow
 
 GUARD = "guard_serving"
 WATCHER = "watch_monitors"
+APPROVAL = "approve_rollbacks"
 PAUSED = "monitor__arrival_delay"
+MODELS = ("flight_delay", "arrival_delay")
 
 _LOG_ONE = """
 INSERT INTO flights.flight_delay_predictions
@@ -24,6 +32,13 @@ SELECT 'live', now(), flight, 'live', true, 0.9, 123.0, 'boom', departure_hour, 
        distance, temperature, dew_point, humidity, wind_speed, precipitation, visibility, pressure
 FROM flights.flight_delay_predictions LIMIT 1;
 INSERT INTO flights.flight_delay_labels VALUES ('live', now(), true)
+"""
+_FAIL = """
+INSERT INTO flights.{model}_predictions (prediction_id, predicted_at, flight, model_version, error, departure_hour,
+       weekday, carrier, origin, destination, distance)
+SELECT 'bad-' || gen_random_uuid(), now(), flight, 'bad', 'boom', departure_hour, weekday, carrier, origin, destination,
+       distance
+FROM flights.{model}_predictions LIMIT 30
 """
 _REMOVE = """
 DELETE FROM flights.flight_delay_predictions WHERE prediction_id = 'live';
@@ -98,6 +113,78 @@ def test_the_guards_old_runs_are_deleted_as_the_task_does_it(installation: Insta
     done = subprocess.run([sys.executable, "-c", delete], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not before & _succeeded(installation)
+
+
+@pytest.fixture
+def failing(installation: Installation) -> Iterator[Callable[[], None]]:
+    """Two models whose new version fails every time that the function is called."""
+    with store_transaction(installation.store) as connection:
+        for model, version in product(MODELS, ("good", "bad")):
+            now = datetime.now(UTC)
+            register_version(connection, model=model, version=version, artifact_uri=f"file:{version}", at=now)
+            change_routes(
+                connection, model=model, shares={version: 1}, expected_revision=None, actor="test", reason="release",
+                cause_key=f"{model}/{version}", at=now,
+            )  # fmt: skip
+    with psycopg.connect(installation.urls.log_owner, autocommit=True) as log:
+
+        def fail() -> None:
+            for model in MODELS:
+                log.execute(_FAIL.format(model=model))  # type: ignore[call-overload]
+
+        yield fail
+        for model in MODELS:
+            statement = f"DELETE FROM flights.{model}_predictions WHERE model_version = 'bad'"
+            log.execute(statement)  # type: ignore[call-overload]
+
+
+def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_is_asked_first(
+    installation: Installation, failing: Callable[[], None]
+) -> None:
+    def statuses() -> dict[str, str]:
+        failing()
+        return dict(installation.rows("SELECT model, status FROM driftline.rollbacks"))
+
+    def routes() -> dict[str, str]:
+        return dict(installation.rows("SELECT model, version FROM driftline.routes WHERE share = 1"))
+
+    def told() -> list[str]:
+        return [str(request.body) for request in installation.receiver.requests]
+
+    with (
+        switched(installation, GUARD, on=True),
+        switched(installation, "send_alerts", on=True),
+        switched(installation, APPROVAL, on=True),
+    ):
+        wait_until(lambda: set(statuses()) == set(MODELS), 180, "the guard to act on both")
+        assert statuses() == {"flight_delay": "done", "arrival_delay": "awaiting_approval"}
+        assert routes() == {"flight_delay": "good", "arrival_delay": "bad"}
+        wait_until(lambda: any("flight_delay: rolled back" in body for body in told()), 60, "the alert")
+        wait_until(lambda: bool(_questions(installation)), 60, "the question")
+        (question,) = _questions(installation)
+        assert question["subject"] == "Roll back arrival_delay: bad to good?"
+        asked = question["task_instance"]
+        # The question is there a moment before its task waits for the answer, and Airflow takes none before.
+        run_id = asked["dag_run_id"]
+        wait_until(
+            lambda: installation.task_states(APPROVAL, run_id)["ask"] == "awaiting_input", 60, "the task to wait"
+        )
+        installation.airflow.api(
+            "PATCH",
+            f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(run_id)}/taskInstances/ask/{asked['map_index']}/hitlDetails",
+            {"chosen_options": ["Roll back"]},
+        )
+        assert installation.wait_for_run(APPROVAL, run_id) == "success", installation.errors(APPROVAL)
+        assert routes() == dict.fromkeys(MODELS, "good")
+    actors = installation.rows("SELECT actor FROM driftline.route_history WHERE model = 'arrival_delay' ORDER BY 1")
+    assert ("guard, approved by admin",) in actors
+
+
+def _questions(installation: Installation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = installation.airflow.api("GET", f"/api/v2/dags/{APPROVAL}/dagRuns/~/hitlDetails")[
+        "hitl_details"
+    ]
+    return found
 
 
 def _succeeded(installation: Installation) -> set[str]:

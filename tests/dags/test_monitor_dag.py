@@ -38,7 +38,7 @@ def scheduled_run(installation: Installation) -> dict[str, Any]:
 def test_every_dag_file_is_read_in_less_than_a_second(installation: Installation) -> None:
     assert installation.airflow.api("GET", "/api/v2/importErrors")["import_errors"] == []
     expected = {MONITOR, MAPPED, "build_baseline", "maintain_store", "revise_verdicts", "example_retraining"}
-    expected |= {"guard_serving", "watch_monitors"}
+    expected |= {"guard_serving", "watch_monitors", "send_alerts", "approve_rollbacks"}
     wait_until(lambda: expected <= _dag_ids(installation), 120, "all DAGs to appear")
 
 

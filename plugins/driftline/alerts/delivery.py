@@ -1,13 +1,28 @@
-"""The words for the outbox: what state an alert's delivery is in, and how long a failed one waits."""
+"""The words for the outbox: what is sent and how, what state it is in, and how long a failed one waits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from driftline.errors import DriftlineError
 
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=10)
+
+
+class AlertKind(StrEnum):
+    """What an alert is made into."""
+
+    MESSAGE = "message"
+    """For a channel that people read (`driftline.alerts.message`)."""
+    PAGE = "page"
+    """Calls whoever is on call (`driftline.alerts.pages`)."""
+    TICKET = "ticket"
+    """Work that stays until it is done (`driftline.alerts.tickets`)."""
 
 
 class DeliveryStatus(StrEnum):
@@ -15,6 +30,76 @@ class DeliveryStatus(StrEnum):
 
     PENDING = "pending"
     SENT = "sent"
+    SILENCED = "silenced"
+    """Kept, not sent: somebody has silenced what it is about."""
+    DROPPED = "dropped"
+    """Was silenced, and needs telling no more: its incident was resolved, or a later alert tells it."""
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Where in a channel an incident is told."""
+
+    channel: str
+    timestamp: str
+    """Of the message that began it: what Slack calls ``thread_ts``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """One alert on its way.
+
+    Attributes
+    ----------
+    destination:
+        Name of the connection to send by.
+    key:
+        The same for every attempt to send this alert, and for no other: a receiver that knows it takes it once.
+    thread:
+        Where the incident was told before; None where this is the first.
+    """
+
+    kind: AlertKind
+    destination: str
+    message: Mapping[str, Any]
+    key: str
+    thread: Thread | None = None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the receiver said.
+
+    Attributes
+    ----------
+    reference:
+        Its name for what it took: a ticket's number, a message's timestamp.
+    thread:
+        The thread that the message has begun; None where it has begun none.
+    """
+
+    reference: str = ""
+    thread: Thread | None = None
+
+
+Send = Callable[[Outgoing], Receipt | None]
+"""Sends one alert; raises where the receiver did not take it."""
+
+
+class NotDelivered(DriftlineError):
+    """The receiver could not be reached or did not take an alert; it is tried again."""
+
+
+class ReceiverBusy(NotDelivered):
+    """The receiver asks to be left alone for a while: nothing is sent there until then."""
+
+    def __init__(self, message: str, wait: timedelta) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class AlertRefused(NotDelivered):
+    """The receiver works, and takes exception to this one alert: what follows it need not wait for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +116,8 @@ class Delivery:
         Of this drain, without secrets; empty when nothing failed.
     next_attempt_at:
         When the first of the remaining is due; None when none remains.
+    waiting_for:
+        The destinations that the remaining are for.
     """
 
     sent: int
@@ -38,6 +125,7 @@ class Delivery:
     remaining: int
     last_error: str
     next_attempt_at: datetime | None
+    waiting_for: tuple[str, ...] = ()
 
 
 def wait_after(attempts: int) -> timedelta:

@@ -68,6 +68,10 @@ class Incident:
         Those of the last window that found the cause, as JSON values.
     first_window_end, last_window_end:
         Ends of the first and the last window that found the cause.
+    told_at:
+        When people were last told of it; None where they never were, because it is silenced.
+    acknowledged_by, resolved_by:
+        The person; empty where nobody did, and where a window resolved it.
     """
 
     incident_id: int
@@ -82,3 +86,7 @@ class Incident:
     resolved_at: datetime | None
     first_window_end: datetime
     last_window_end: datetime
+    told_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    resolved_by: str = ""

@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from driftline.findings import Severity
 from driftline.windows import Window
+
+
+class AlertEvent(StrEnum):
+    """What a message tells of its incidents."""
+
+    NEWS = "news"
+    """Opened, escalated, widened, or acted on."""
+    REMINDER = "reminder"
+    """Still open."""
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+    @property
+    def is_for_everybody(self) -> bool:
+        """Whether the channel hears of it, too, and not only the incident's thread."""
+        return self in {AlertEvent.NEWS, AlertEvent.REMINDER}
 
 
 @dataclass(frozen=True)
@@ -39,12 +56,16 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertMessage:
-    """One alert to one channel about one window of one model.
+    """One alert to one channel about one model.
 
     Attributes
     ----------
+    window:
+        That it is about; None where it is about none.
     verdict:
         What was decided, and why, in a sentence.
+    incidents:
+        Ids of the incidents that it is about, the first the one in whose thread it belongs.
     items:
         What was found, the most severe first (put into that order here; ties keep theirs).
     recommendation:
@@ -56,11 +77,13 @@ class AlertMessage:
     channel: str
     title: str
     severity: Severity
-    window: Window
+    window: Window | None
     verdict: str
     items: tuple[AlertItem, ...] = ()
     recommendation: str = ""
     links: tuple[Link, ...] = ()
+    incidents: tuple[int, ...] = ()
+    event: AlertEvent = AlertEvent.NEWS
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.items, key=lambda item: -item.severity.rank))
@@ -69,9 +92,10 @@ class AlertMessage:
     def to_json(self) -> dict[str, Any]:
         """The message as JSON values, as the outbox keeps it."""
         fields = asdict(self)
-        fields["window"] = {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()}
+        fields["window"] = None if self.window is None else _window_fields(self.window)
         fields["items"] = [asdict(item) for item in self.items]
         fields["links"] = [asdict(link) for link in self.links]
+        fields["incidents"] = list(self.incidents)
         return fields
 
     @classmethod
@@ -90,9 +114,20 @@ class AlertMessage:
             channel=fields["channel"],
             title=fields["title"],
             severity=Severity(fields["severity"]),
-            window=Window(datetime.fromisoformat(window["start"]), datetime.fromisoformat(window["end"])),
+            window=None if window is None else _window(window),
             verdict=fields["verdict"],
             items=tuple(AlertItem(**{**item, "severity": Severity(item["severity"])}) for item in fields["items"]),
             recommendation=fields["recommendation"],
             links=tuple(Link(**link) for link in fields["links"]),
+            # Messages that an earlier release has left in the outbox have neither.
+            incidents=tuple(fields.get("incidents", ())),
+            event=AlertEvent(fields.get("event", AlertEvent.NEWS)),
         )
+
+
+def _window_fields(window: Window) -> dict[str, str]:
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}
+
+
+def _window(fields: Mapping[str, str]) -> Window:
+    return Window(datetime.fromisoformat(fields["start"]), datetime.fromisoformat(fields["end"]))

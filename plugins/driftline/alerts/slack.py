@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from driftline.alerts.block_kit import MAX_HEADER, MAX_TEXT
-from driftline.alerts.message import AlertItem, AlertMessage, Link
+from driftline.alerts.message import AlertEvent, AlertItem, AlertMessage, Link
 from driftline.alerts.mrkdwn import code, escaped, length, link, one_line
 from driftline.findings import Severity
 
@@ -18,6 +18,7 @@ SHOWN_ITEMS = 5
 """What a person takes in at a glance; the report behind the link has the rest."""
 SHOWN_RECOMMENDATIONS = 3
 SHOWN_LINKS = 10
+SHOWN_INCIDENTS = 10
 _ITEM_TEXT = 400
 _NAME = 80
 
@@ -28,6 +29,7 @@ _SIGNS = {
     Severity.HIGH: "🟠",
     Severity.CRITICAL: "🔴",
 }
+_EVENT_SIGNS = {AlertEvent.ACKNOWLEDGED: "👀", AlertEvent.RESOLVED: "✅", AlertEvent.REMINDER: "🔁"}
 
 
 def slack_payload(message: AlertMessage) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def _blocks(message: AlertMessage) -> Iterator[dict[str, Any]]:
 
 
 def _header(message: AlertMessage) -> dict[str, Any]:
-    sign = _SIGNS[message.severity]
+    sign = _EVENT_SIGNS.get(message.event, _SIGNS[message.severity])
     title = escaped(message.title, MAX_HEADER - length(sign) - 1) or escaped(message.model, _NAME)
     return {"type": "header", "text": {"type": "plain_text", "text": f"{sign} {title}".strip(), "emoji": True}}
 
@@ -62,12 +64,21 @@ def _context(message: AlertMessage) -> dict[str, Any]:
     elements = [
         f"*Model* {code(message.model, _NAME)}",
         f"*Severity* {message.severity}",
-        f"*Window* {message.window}",
+        *([] if message.window is None else [f"*Window* {message.window}"]),
         f"*Owner* {escaped(message.owner, _NAME) or 'nobody'}",
     ]
+    if message.incidents:
+        elements.append(f"*Incident* {_numbers(message.incidents)}")
     if channel := escaped(message.channel, _NAME):
         elements.append(f"*Channel* {channel}")
     return {"type": "context", "elements": [_mrkdwn(element) for element in elements]}
+
+
+def _numbers(incidents: Sequence[int]) -> str:
+    """What ties messages to their incident where nothing threads them."""
+    more = len(incidents) - SHOWN_INCIDENTS
+    shown = ", ".join(f"#{number}" for number in incidents[:SHOWN_INCIDENTS])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _found(items: Sequence[AlertItem]) -> Iterator[str]:
@@ -98,7 +109,9 @@ def _links(links: Sequence[Link]) -> str:
 
 def _fallback(message: AlertMessage) -> str:
     title = message.title if message.title.startswith(message.model) else f"{message.model}: {message.title}"
-    return f"[{message.severity}] {escaped(title, MAX_HEADER)} ({message.window})"
+    told = message.severity.value if message.event.is_for_everybody else message.event.value
+    when = "" if message.window is None else f" ({message.window})"
+    return f"[{told}] {escaped(title, MAX_HEADER)}{when}"
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -8,7 +8,23 @@ import typer
 from rich.console import Console
 
 from driftline import __version__
-from driftline.cli import baseline, check, compare, evaluate, live, migrate, models, predictions, revise, serving, watch
+from driftline.cli import (
+    baseline,
+    check,
+    compare,
+    demo,
+    evaluate,
+    incidents,
+    live,
+    migrate,
+    models,
+    predictions,
+    revise,
+    rollbacks,
+    serving,
+    silence,
+    watch,
+)
 from driftline.cli.exit_codes import ExitCode
 from driftline.errors import DriftlineError
 
@@ -21,6 +37,10 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(demo.app, name="demo")
+app.add_typer(rollbacks.app, name="rollbacks")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)

@@ -50,8 +50,8 @@ def routes(model: ModelName, last: Last = 10, as_json: AsJson = False) -> None:
         table.add_row(
             str(change.revision),
             f"{change.changed_at:%Y-%m-%d %H:%M:%S}",
-            *(_plain(text) for text in (change.actor, _told(change.shares_before), _told(change.shares_after))),
-            _plain(change.reason),
+            *(plain(text) for text in (change.actor, _told(change.shares_before), _told(change.shares_after))),
+            plain(change.reason),
         )
     console.print(table)
 
@@ -71,12 +71,12 @@ def versions(model: ModelName, as_json: AsJson = False) -> None:
     for name, version in known.items():
         share = now.shares.get(name, Decimal(0))
         table.add_row(
-            _plain(name),
+            plain(name),
             version.status.value,
             version.health.value,
             _percent(share) if share else "",
             f"{version.registered_at:%Y-%m-%d %H:%M}",
-            _plain(version.artifact_uri),
+            plain(version.artifact_uri),
         )
     Console().print(table if known else f"{model} has no registered version.", highlight=False)
 
@@ -103,7 +103,7 @@ def promote(  # noqa: PLR0917 - typer's options
             version=version,
             share=_share(share),
             expected_revision=expected_revision,
-            actor=_person(),
+            actor=person(),
             reason=_required(reason),
             cause_key=f"promote/{model}/{uuid4()}",
             at=datetime.now(UTC),
@@ -134,7 +134,7 @@ def rollback(  # noqa: PLR0917 - typer's options
             model=model,
             bad_version=version or _newest_serving(connection, model),
             reason=_required(reason),
-            actor=_person(),
+            actor=person(),
             cause_key=f"rollback/{model}/{uuid4()}",
             at=datetime.now(UTC),
             target_version=target,
@@ -191,7 +191,8 @@ def _required(reason: str) -> str:
     return reason
 
 
-def _person() -> str:
+def person() -> str:
+    """Who is at the keyboard."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -244,7 +245,8 @@ def _version_json(version: ModelVersion, now: Routes) -> dict[str, Any]:
     }
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
+    """A text whose brackets are no markup."""
     from rich.text import Text
 
     return Text(text)

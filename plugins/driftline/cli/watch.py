@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def watch(
     as_json: AsJson = False,
     alert: Annotated[
-        bool, typer.Option("--alert", help="Open incidents, and put their alerts into the outbox.")
+        bool, typer.Option("--alert", help="Open incidents, and put their alerts and reminders into the outbox.")
     ] = False,
     models: Models = DEFAULT_MODELS,
 ) -> None:
@@ -29,6 +29,7 @@ def watch(
     is late is seen all the same. Exit code 0: all is well; 1: something is amiss; 2: not done.
     """
     from driftline.monitoring.connections import environment_url
+    from driftline.monitoring.reminding import remind
     from driftline.monitoring.watch import act_on
     from driftline.monitoring.watch import watch as look
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
@@ -38,6 +39,7 @@ def watch(
     watched = look(store, valid.values(), environment_url, faults=faults)
     if alert:
         act_on(store, watched)
+        remind(store, valid.values())
     if as_json:
         typer.echo(json.dumps({"watched": [_as_json(each) for each in watched]}, indent=2))
     else:

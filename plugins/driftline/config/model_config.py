@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from croniter import croniter
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from driftline.config.durations import parse_duration
+from driftline.config.alerts_config import Alerts
+from driftline.config.durations import Duration
 from driftline.config.fairness_config import (
     PROTECTED,
     REGRESSION_CRITERIA,
@@ -21,6 +22,7 @@ from driftline.config.fairness_config import (
     FairnessCriterion,
     JoinKey,
 )
+from driftline.config.rollback_config import Guard, Rollback
 from driftline.config.strict_model import (
     Column,
     Probability,
@@ -64,7 +66,6 @@ def _refuse_protected(name: str) -> str:
     return name
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -366,19 +367,17 @@ class Schedule(StrictModel):
         return _at_least_an_hour(lookback)
 
 
-class Rollback(StrictModel):
-    """What may put the stable version back without asking."""
+class Criticality(StrEnum):
+    """Of several models in trouble, the most critical is dealt with first."""
 
-    enabled: bool = False
-    on: Annotated[list[Annotated[Check, Field(strict=False)]], Field(min_length=1)] = [Check.PERFORMANCE]
-    """The checks whose critical finding rolls back."""
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
 
-    @field_validator("on")
-    @classmethod
-    def _names_a_version(cls, checks: list[Check]) -> list[Check]:
-        if Check.QUALITY in checks:
-            raise ValueError("quality is a matter of the log, not of one version: it cannot roll one back")
-        return checks
+    @property
+    def rank(self) -> int:
+        """0 (low) to 2 (high)."""
+        return list(Criticality).index(self)
 
 
 class ModelConfig(StrictModel):
@@ -388,7 +387,7 @@ class ModelConfig(StrictModel):
     description: str = ""
     owner: str = "unowned"
     slack_channel: str = ""
-    """Shown in the message; the webhook of the connection decides where it arrives."""
+    """Where messages arrive by a connection of type Slack API; a webhook has its own channel, and only shows this."""
     task: Annotated[Task, Field(strict=False)]
     positive_label: Annotated[str | int | bool | None, BeforeValidator(_class_label)] = None
     """Which prediction and label count as positive (binary classification); default 1, true or "1"."""
@@ -404,7 +403,11 @@ class ModelConfig(StrictModel):
     baseline: BaselinePeriod
     checks: Checks = Checks()
     schedule: Schedule = Schedule()
+    guard: Guard = Guard()
     rollback: Rollback = Rollback()
+    criticality: Annotated[Criticality, Field(strict=False)] = Criticality.NORMAL
+    """Of several models in trouble, the most critical is dealt with first."""
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -1,9 +1,8 @@
-"""Airflow's connections as URLs, and Slack through Airflow's provider."""
+"""Airflow's connections as URLs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook
@@ -48,15 +47,3 @@ def airflow_monitor(model: str) -> Monitor:
     from driftline.monitoring.monitor import open_monitor
 
     return open_monitor(configured_model(model), connection_url)
-
-
-def send_to_slack(connection_id: str, message: Mapping[str, Any]) -> None:
-    """Posts an alert by the webhook of a Slack connection; raises what the provider raises."""
-    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
-
-    from driftline.alerts import AlertMessage, slack_payload
-
-    payload = slack_payload(AlertMessage.from_json(message))
-    SlackWebhookHook(slack_webhook_conn_id=connection_id, timeout=10).send(
-        text=payload["text"], blocks=payload["blocks"]
-    )

@@ -11,6 +11,7 @@ from driftline.config import ModelConfig
 from driftline.dagkit import tasks
 from driftline.dagkit.assets import outcome_alias
 from driftline.dagkit.model_files import valid_models
+from driftline.dagkit.verify_rollback import VerifyRollback
 from driftline.findings import Check
 
 CHECKS = (Check.QUALITY, Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS, Check.FAIRNESS)
@@ -78,9 +79,13 @@ def _decision(config: ModelConfig, key: Any) -> Any:
 
 
 def _branches(config: ModelConfig, key: Any) -> list[Any]:
+    rolled_back = task(task_id=tasks.ROLL_BACK, outlets=[AssetAlias(tasks.APPROVALS)])(tasks.roll_back)(
+        config.model, key
+    )
+    rolled_back >> VerifyRollback(task_id=tasks.VERIFY_ROLLBACK, model=config.model, **ALERT_RETRIES)
     return [
         task(task_id=tasks.SEND_ALERTS, **ALERT_RETRIES)(tasks.send_alerts)(config.model),
-        task(task_id=tasks.ROLL_BACK)(tasks.roll_back)(config.model, key),
+        rolled_back,
         task(task_id=tasks.ALL_CLEAR, **ALERT_RETRIES)(tasks.all_clear)(config.model, key),
     ]
 

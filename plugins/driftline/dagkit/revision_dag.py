@@ -35,8 +35,9 @@ def revision_dag() -> DAG:
 def _revise(model: str) -> str:
     """Revises, then sends what follows; what Slack does not take is sent by the model's next run."""
     from driftline.alerts import Link
-    from driftline.dagkit.connections import airflow_monitor, send_to_slack
+    from driftline.dagkit.connections import airflow_monitor
     from driftline.dagkit.links import run_url
+    from driftline.dagkit.sending import send_alert
     from driftline.monitoring.action import deliver_alerts
     from driftline.monitoring.revision import NotRevised, revise_model
 
@@ -47,7 +48,7 @@ def _revise(model: str) -> str:
     for one in revision.windows:
         before = "" if one.before is None else f"{one.before.verdict} -> "
         log.info("%s: %s%s (%s)", one.window, before, one.after.verdict, one.after.reason)
-    deliver_alerts(monitor, send_to_slack)
+    deliver_alerts(monitor, send_alert)
     if revision.failures:
         raise NotRevised(model, revision.failures)
     return str(revision)

@@ -7,8 +7,9 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, get_current_context
 
-from driftline.dagkit.assets import outcome_alias, outcome_asset
-from driftline.dagkit.connections import airflow_monitor, send_to_slack
+from driftline.dagkit.assets import APPROVAL_WANTED, outcome_alias, outcome_asset
+from driftline.dagkit.connections import airflow_monitor
+from driftline.dagkit.sending import send_alert
 from driftline.dagkit.windows import WindowKey, as_key, from_key, window_of_run
 from driftline.findings import Check
 from driftline.windows import Window
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 SEND_ALERTS = "send_alerts"
 ROLL_BACK = "roll_back"
+APPROVALS = "driftline_approvals"
+VERIFY_ROLLBACK = "verify_rollback"
 ALL_CLEAR = "all_clear"
 
 
@@ -94,10 +97,10 @@ def decide(model: str, key: WindowKey) -> str | None:
 
 
 def send_alerts(model: str) -> str:
-    """Drains the model's outbox to Slack; fails, to be tried again, while Slack does not take it."""
+    """Drains the model's outbox; fails, to be tried again, while a receiver does not take its alerts."""
     from driftline.monitoring.action import deliver_alerts
 
-    delivery = deliver_alerts(airflow_monitor(model), send_to_slack)
+    delivery = deliver_alerts(airflow_monitor(model), send_alert)
     return f"{delivery.sent} alerts sent"
 
 
@@ -106,16 +109,21 @@ def roll_back(model: str, key: WindowKey) -> str:
     from driftline.monitoring.action import deliver_alerts, roll_back_window
 
     monitor = airflow_monitor(model)
-    outcome = roll_back_window(monitor, from_key(key), _context(get_current_context(), model, key))
-    deliver_alerts(monitor, send_to_slack)
-    return outcome.explanation
+    context = get_current_context()
+    step = roll_back_window(monitor, from_key(key), _context(context, model, key))
+    if step.is_news and step.rollback is not None and step.rollback.status == "awaiting_approval":
+        context["outlet_events"][AssetAlias(APPROVALS)].add(
+            Asset(APPROVAL_WANTED), extra={"rollback_id": step.rollback.rollback_id, "model": model}
+        )
+    deliver_alerts(monitor, send_alert)
+    return f"{model} serves it no more" if step.rollback is None else step.rollback.explanation
 
 
 def all_clear(model: str, key: WindowKey) -> str:
-    """Nothing to do for this window; sends what an outage of Slack may have left of earlier ones."""
+    """Nothing to do for this window; sends what an outage of a receiver may have left of earlier ones."""
     from driftline.monitoring.action import deliver_alerts
 
-    delivery = deliver_alerts(airflow_monitor(model), send_to_slack)
+    delivery = deliver_alerts(airflow_monitor(model), send_alert)
     return f"{from_key(key)}: nothing to do; {delivery.sent} alerts of earlier windows sent"
 
 

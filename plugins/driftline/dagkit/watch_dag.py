@@ -42,6 +42,7 @@ def _watch() -> str:
     from driftline.alerts import Link
     from driftline.dagkit.connections import connection_url
     from driftline.dagkit.links import run_url
+    from driftline.monitoring.reminding import remind
     from driftline.monitoring.watch import act_on, watch
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
@@ -53,16 +54,18 @@ def _watch() -> str:
                 log.warning("%s: %s, %s: %s", each.model, result.cause, result.status, result.description)
     run = get_current_context()["dag_run"]
     told = act_on(store, watched, [Link("Run in Airflow", run_url(run.dag_id, run.run_id))])
-    return f"{sum(len(each.amiss) for each in watched)} amiss, {told} told"
+    reminders = remind(store, valid_models().values())
+    return f"{sum(len(each.amiss) for each in watched)} amiss, {told} told, {reminders} told again"
 
 
 def _send_alerts() -> str:
     """All models' alerts: also what a monitor that no longer runs has left in the outbox."""
-    from driftline.dagkit.connections import connection_url, send_to_slack
+    from driftline.dagkit.connections import connection_url
+    from driftline.dagkit.sending import send_alert
     from driftline.monitoring.action import deliver_all_alerts
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
 
-    delivery = deliver_all_alerts(create_store_engine(connection_url(STORE_CONNECTION)), send_to_slack)
+    delivery = deliver_all_alerts(create_store_engine(connection_url(STORE_CONNECTION)), send_alert)
     return f"{delivery.sent} alerts sent"
 
 

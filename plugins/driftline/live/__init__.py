@@ -4,11 +4,12 @@ Predictions belong to the minute they were made in, labels to the minute they ar
 short span of each table, however late labels come, and fresh labels show at once whatever they are about.
 """
 
-from driftline.live.figures import OutcomeCounts, PredictionCounts, VersionFigures
+from driftline.live.figures import MinuteFigures, OutcomeCounts, PredictionCounts, VersionFigures
 from driftline.live.spans import Feed, MinuteSpan, SpanPlan, Watermark, plan_spans
 
 __all__ = [
     "Feed",
+    "MinuteFigures",
     "MinuteSpan",
     "OutcomeCounts",
     "PredictionCounts",

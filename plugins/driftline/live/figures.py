@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Self
 
 from driftline.live.latency import percentile
@@ -106,6 +107,15 @@ class VersionFigures:
     version: str
     predictions: PredictionCounts = PredictionCounts()
     outcomes: OutcomeCounts = OutcomeCounts()
+
+
+@dataclass(frozen=True)
+class MinuteFigures:
+    """What one version predicted in one minute."""
+
+    minute: datetime
+    version: str
+    counts: PredictionCounts
 
 
 def _ratio(part: float, whole: float) -> float | None:

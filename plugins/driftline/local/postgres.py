@@ -28,9 +28,10 @@ DURABLE: Mapping[str, str] = MappingProxyType(
 """For two cores and little memory; everything that guards the data stays at Postgres's default."""
 
 SCRATCH: Mapping[str, str] = MappingProxyType(
-    {**DURABLE, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
-)
-"""For tests: quick, and lost when the machine goes down."""
+    {**DURABLE, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB",
+     "scram_iterations": "1"}
+)  # fmt: skip
+"""For tests: quick, lost when the machine goes down, and careless of a password that is stolen with its files."""
 
 
 class EmbeddedPostgres:

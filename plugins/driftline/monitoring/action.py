@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from driftline.alerts import AlertItem, AlertMessage, Delivery
+from driftline.alerts import Delivery, Send
 from driftline.errors import DriftlineError, StoreError
-from driftline.findings import Severity
-from driftline.monitoring.decision import SLACK_CONNECTION, Context
+from driftline.findings import Check, Severity
+from driftline.monitoring.decision import Context
+from driftline.monitoring.guard_message import GuardNews, tell
 from driftline.monitoring.monitor import Monitor
-from driftline.serving import RollbackOutcome, RollbackRefusal
-from driftline.store.decisions import window_decision
+from driftline.monitoring.rollback_engine import AutoRollbackEngine, RollbackStep, rollback_policy
+from driftline.rollback import RollbackRequest, Trigger
+from driftline.store.decisions import DecisionRecord, window_decision
 from driftline.store.engine import store_transaction
-from driftline.store.outbox import Send, deliver_pending, enqueue
-from driftline.store.rollbacks import roll_back
+from driftline.store.outbox import deliver_pending
 from driftline.windows import Window
 
 ACTOR = "monitor"
@@ -51,17 +52,18 @@ def _require_delivered(delivery: Delivery, whose: str) -> Delivery:
     if delivery.remaining:
         raise AlertsNotDelivered(
             f"{delivery.remaining} alerts{whose} are not sent yet and stay in the outbox; last error: "
-            f"{delivery.last_error or 'of an earlier try'}. Check the connection {SLACK_CONNECTION!r}; they are sent "
-            "at a later try."
+            f"{delivery.last_error or 'of an earlier try'}. Check the connection "
+            f"{' and '.join(map(repr, delivery.waiting_for))}; they are sent at a later try."
         )
     return delivery
 
 
-def roll_back_window(monitor: Monitor, window: Window, context: Context) -> RollbackOutcome:
+def roll_back_window(monitor: Monitor, window: Window, context: Context) -> RollbackStep:
     """Takes the traffic off the version that ``window`` found bad, and says so in an alert, all in one transaction.
 
-    Done once however often the window runs. A rollback that makes no sense is not done, and the alert says why. That
-    the version serves nothing any more is no news: windows hold what it predicted for a day after its rollback.
+    Done once however often the window runs, and as the model's policy allows. A rollback that makes no sense is not
+    done, and the alert says why. That the version serves nothing any more is no news: windows hold what it predicted
+    for a day after its rollback.
 
     Raises
     ------
@@ -69,47 +71,33 @@ def roll_back_window(monitor: Monitor, window: Window, context: Context) -> Roll
         When the window's decision is not to roll back, or is suppressed because the window is historical.
     """
     now = context.now or datetime.now(UTC)
-    cause_key = f"{monitor.model}/{window.start.isoformat()}/{window.end.isoformat()}"
     with store_transaction(monitor.store) as connection:
-        decision = window_decision(connection, monitor.model, window)
-        bad_version = None if decision is None else decision.summary.get("bad_version")
-        if decision is None or bad_version is None:
-            raise StoreError(f"The decision on the window {window} of {monitor.model} names no version to roll back.")
-        if decision.is_suppressed:
-            raise StoreError(f"The window {window} of {monitor.model} is historical: nothing is rolled back for it.")
-        outcome = roll_back(
-            connection,
-            model=monitor.model,
-            bad_version=bad_version,
-            reason=decision.reason,
-            actor=ACTOR,
-            cause_key=cause_key,
-            at=now,
-        )
-        if outcome.refusal is not RollbackRefusal.NOT_SERVING:
-            enqueue(
-                connection,
-                incident_id=None,
-                model=monitor.model,
-                deduplication_key=f"rollback/{cause_key}",
-                destination=SLACK_CONNECTION,
-                message=_rollback_message(monitor, window, outcome, context).to_json(),
-                at=now,
-            )
-    return outcome
+        request = _request(monitor, window, window_decision(connection, monitor.model, window), now)
+        engine = AutoRollbackEngine(monitor.model, rollback_policy(monitor.config))
+        step = engine.execute_rollback(connection, request, at=now)
+        if step.is_news and step.rollback is not None:
+            tell(connection, monitor.config, [GuardNews(None, None, step.rollback)], context.links, now, window=window)
+    return step
 
 
-def _rollback_message(monitor: Monitor, window: Window, outcome: RollbackOutcome, context: Context) -> AlertMessage:
-    config = monitor.config
-    done = outcome.is_done
-    return AlertMessage(
-        model=config.model,
-        owner=config.owner,
-        channel=config.slack_channel,
-        title=f"{config.model}: {'rolled back' if done else 'rollback not done'}",
-        severity=Severity.CRITICAL,
-        window=window,
-        verdict=outcome.explanation,
-        items=(AlertItem(Severity.CRITICAL, outcome.bad_version, outcome.explanation, ""),),
-        links=context.links,
+def _request(monitor: Monitor, window: Window, decision: DecisionRecord | None, now: datetime) -> RollbackRequest:
+    bad_version = None if decision is None else decision.summary.get("bad_version")
+    if decision is None or bad_version is None:
+        raise StoreError(f"The decision on the window {window} of {monitor.model} names no version to roll back.")
+    if decision.is_suppressed:
+        raise StoreError(f"The window {window} of {monitor.model} is historical: nothing is rolled back for it.")
+    causes = [
+        Check(cause["check"])
+        for cause in decision.summary["causes"]
+        if cause["severity"] == Severity.CRITICAL and cause["check"] in monitor.config.rollback.on
+    ]
+    return RollbackRequest(
+        model=monitor.model,
+        bad_version=bad_version,
+        trigger=Trigger.of_check((causes or monitor.config.rollback.on)[0]),
+        reason=decision.reason,
+        cause_key=f"{monitor.model}/{window.start.isoformat()}/{window.end.isoformat()}",
+        actor=ACTOR,
+        first_seen_at=now,
+        evidence={"window_start": window.start.isoformat(), "window_end": window.end.isoformat()},
     )

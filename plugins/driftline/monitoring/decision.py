@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from driftline.alerts import IncidentChange, Link, compose_alert
+from driftline.alerts import AlertMessage, IncidentChange, Link, compose_alert
+from driftline.config.alerts_config import DEFAULT_SLACK_CONNECTION
 from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
+from driftline.monitoring.telling import Audience, News, tell_news, tell_resolved
 from driftline.store.decisions import DecisionRecord, record_decision, window_decision
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import known_causes, open_or_update_incident, resolve_incidents
-from driftline.store.outbox import enqueue
 from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
 
-SLACK_CONNECTION = "slack_alerts"
+SLACK_CONNECTION = DEFAULT_SLACK_CONNECTION
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,19 @@ class _Judged:
     context: Context
     now: datetime
 
+    def alert(self, causes: Mapping[str, Cause], news: Sequence[News]) -> AlertMessage:
+        """One message about all that is new in the window, or about some of it; ``causes`` by their incidents."""
+        config = self.monitor.config
+        return compose_alert(
+            model=config.model,
+            owner=config.owner,
+            channel=config.slack_channel,
+            window=self.window,
+            findings=[finding for each in news for finding in causes[each.cause].findings],
+            decision=_sentence(self.decision) + _widening([each.change for each in news]),
+            links=self.context.links,
+        )
+
 
 def _policy(monitor: Monitor) -> Policy:
     rollback = monitor.config.rollback
@@ -142,12 +157,14 @@ def _policy(monitor: Monitor) -> Policy:
 
 
 def _follow_up(connection: Connection, judged: _Judged) -> None:
+    audience = Audience.of(judged.monitor.config)
     known = known_causes(connection, model=judged.monitor.model, check=Check.DRIFT, window=judged.window)
-    changes = [
-        (cause, _count_in(connection, judged, cause, name))
-        for name, cause in _by_incident(judged.decision.causes, known).items()
+    causes = _by_incident(judged.decision.causes, known)
+    news = [
+        News(name, _count_in(connection, judged, cause, name), frozenset(cause.subjects))
+        for name, cause in causes.items()
     ]
-    resolve_incidents(
+    resolved = resolve_incidents(
         connection,
         model=judged.monitor.model,
         causes_still_open={Check.DRIFT.value, *_not_recovered(judged.decision, judged.findings)},
@@ -155,9 +172,10 @@ def _follow_up(connection: Connection, judged: _Judged) -> None:
         at=judged.now,
         recovered=_recovered_drift(judged, known),
     )
-    news = [(cause, change) for cause, change in changes if change.calls_for_alert]
-    if news:
-        _enqueue_alert(connection, judged, news)
+    tell_news(connection, audience, news, partial(judged.alert, causes), judged.now)
+    why = "This window looked for it and did not find it."
+    links = judged.context.links
+    tell_resolved(connection, audience, resolved, why=why, at=judged.now, window=judged.window, links=links)
 
 
 def _by_incident(causes: Sequence[Cause], known: Sequence[KnownCause]) -> dict[str, Cause]:
@@ -212,29 +230,6 @@ _NO_RECOVERY = frozenset({"estimate_error", "label_silence"})
 def _shows_recovery(finding: Finding) -> bool:
     is_final = not finding.details.get("is_provisional", False) and finding.test not in _NO_RECOVERY
     return finding.status is not Status.NOT_EVALUATED and not finding.is_information and is_final
-
-
-def _enqueue_alert(connection: Connection, judged: _Judged, news: Sequence[tuple[Cause, IncidentChange]]) -> None:
-    """One message a window, about all that is new in it."""
-    config = judged.monitor.config
-    message = compose_alert(
-        model=config.model,
-        owner=config.owner,
-        channel=config.slack_channel,
-        window=judged.window,
-        findings=[finding for cause, _ in news for finding in cause.findings],
-        decision=_sentence(judged.decision) + _widening([change for _, change in news]),
-        links=judged.context.links,
-    )
-    enqueue(
-        connection,
-        incident_id=news[0][1].incident_id,
-        model=config.model,
-        deduplication_key="+".join(change.deduplication_key for _, change in news),
-        destination=SLACK_CONNECTION,
-        message=message.to_json(),
-        at=judged.now,
-    )
 
 
 def _sentence(decision: Decision) -> str:

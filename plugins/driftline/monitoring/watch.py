@@ -10,19 +10,19 @@ from sqlalchemy import Connection, Engine
 
 from driftline import watching
 from driftline.alerts import AlertItem, AlertMessage, IncidentChange, Link
-from driftline.config import ModelConfig
+from driftline.config import Alerts, ModelConfig
+from driftline.config.alerts_config import DEFAULT_ALERTS
 from driftline.errors import DriftlineError
 from driftline.findings import Severity, Status
 from driftline.live import Feed
-from driftline.monitoring.decision import SLACK_CONNECTION
 from driftline.monitoring.live import ConnectionResolver
 from driftline.monitoring.schedule import last_tick
+from driftline.monitoring.telling import Audience, News, tell_news, tell_resolved
 from driftline.sources import PredictionLog
 from driftline.sources.live_log import LiveLog, open_live_log
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import open_or_renew_incident, resolve_causes
 from driftline.store.live import FeedState, feed_states
-from driftline.store.outbox import enqueue
 from driftline.store.reading import store_reading
 from driftline.store.watching import PendingAlerts, hourly_rows, newest_decided_end, pending_alerts, usual_coverage
 from driftline.watching import Cause, WatchResult
@@ -65,6 +65,7 @@ class Watched:
     results: tuple[WatchResult, ...]
     owner: str = "unowned"
     channel: str = ""
+    alerts: Alerts = DEFAULT_ALERTS
 
     @property
     def amiss(self) -> list[WatchResult]:
@@ -105,7 +106,7 @@ def watch(
 def act_on(store: Engine, watched: Sequence[Watched], links: Sequence[Link] = (), now: datetime | None = None) -> int:
     """Opens, renews and resolves the incidents; the number of messages that were put into the outbox.
 
-    Nothing is told twice: an incident speaks when it opens or gets worse.
+    Nothing is told twice: an incident speaks when it opens, gets worse or is resolved.
     """
     moment = now or datetime.now(UTC)
     told = 0
@@ -124,7 +125,7 @@ class _ModelWatcher:
 
     def look(self, resolve: ConnectionResolver, ask_airflow: AskAirflow) -> Watched:
         results = (*self._monitor(ask_airflow), self._counting(), *self._log(resolve))
-        return Watched(self.config.model, results, self.config.owner, self.config.slack_channel)
+        return Watched(self.config.model, results, self.config.owner, self.config.slack_channel, self.config.alerts)
 
     def _monitor(self, ask_airflow: AskAirflow) -> list[WatchResult]:
         cron, dag_id = self.config.schedule.cron, f"monitor__{self.config.model}"
@@ -192,27 +193,24 @@ def _installation(states: Sequence[FeedState], waiting: PendingAlerts, faults: S
     results = (
         watching.guard_silent(attempted, now),
         watching.model_files_bad(faults),
-        watching.outbox_stuck(waiting.count, waiting.oldest, waiting.last_error, now),
+        watching.outbox_stuck(waiting.count, waiting.oldest, waiting.last_error, now, waiting.destinations),
     )
     return Watched(INSTALLATION, results)
 
 
 def _act_on_one(connection: Connection, watched: Watched, links: Sequence[Link], now: datetime) -> int:
     well = {result.cause.value for result in watched.results if result.status is Status.OK}
-    resolve_causes(connection, model=watched.model, causes=well, at=now)
-    changes = [(result, _count_in(connection, watched.model, result, now)) for result in watched.amiss]
-    news = [(result, change) for result, change in changes if change.calls_for_alert]
-    if not news:
-        return 0
-    return enqueue(
-        connection,
-        incident_id=news[0][1].incident_id,
-        model=watched.model,
-        deduplication_key="+".join(change.deduplication_key for _, change in news),
-        destination=SLACK_CONNECTION,
-        message=_message(watched, [result for result, _ in news], links, now).to_json(),
-        at=now,
-    )
+    audience = Audience(watched.model, watched.owner, watched.channel, watched.alerts)
+    resolved = resolve_causes(connection, model=watched.model, causes=well, at=now)
+    by_cause = {result.cause.value: result for result in watched.amiss}
+    news = [News(cause, _count_in(connection, watched.model, result, now)) for cause, result in by_cause.items()]
+
+    def compose(told: Sequence[News]) -> AlertMessage:
+        return _message(watched, [by_cause[each.cause] for each in told], links, now)
+
+    told = tell_news(connection, audience, news, compose, now)
+    why = f"At {now:%H:%M} UTC it was well again."
+    return told + tell_resolved(connection, audience, resolved, why=why, at=now, links=links)
 
 
 def _count_in(connection: Connection, model: str, result: WatchResult, now: datetime) -> IncidentChange:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 
 from driftline.alerts.incidents import Incident, IncidentChange, IncidentChangeKind, IncidentStatus
 from driftline.decisions import KnownCause
+from driftline.errors import InputError
 from driftline.findings import SUBJECT_IN_KEY, Check, Severity, Status
 from driftline.store.json_values import json_safe
 from driftline.store.tables import findings as findings_table
@@ -134,6 +135,76 @@ def open_incidents(connection: Connection, model: str | None = None) -> tuple[In
     return tuple(sorted(found, key=lambda incident: -incident.severity.rank))
 
 
+def known_incidents(connection: Connection, incident_ids: Collection[int]) -> tuple[Incident, ...]:
+    """The incidents of these ids, as far as there are any, in order of their ids."""
+    query = select(incidents).where(incidents.c.incident_id.in_(list(incident_ids))).order_by(incidents.c.incident_id)
+    return tuple(map(_incident, connection.execute(query)))
+
+
+def recent_incidents(connection: Connection, model: str | None = None, limit: int = 50) -> tuple[Incident, ...]:
+    """Open and resolved ones, of one model or of all, the newest first."""
+    query = select(incidents).order_by(incidents.c.incident_id.desc()).limit(limit)
+    if model is not None:
+        query = query.where(incidents.c.model == model)
+    return tuple(map(_incident, connection.execute(query)))
+
+
+def note_told(connection: Connection, incident_ids: Collection[int], at: datetime) -> None:
+    """Keeps when people were told of the incidents, from which the next reminder counts."""
+    told = update(incidents).where(incidents.c.incident_id.in_(list(incident_ids)))
+    connection.execute(told.values(told_at=as_utc(at, "at")))
+
+
+def acknowledge_incident(connection: Connection, incident_id: int, *, by: str, at: datetime) -> Incident:
+    """Somebody looks after an open incident: nobody is reminded of it any more, unless it gets worse.
+
+    Raises
+    ------
+    InputError
+        When there is no such incident, it is resolved, or somebody has acknowledged it.
+    """
+    incident = _require_open(connection, incident_id)
+    if incident.acknowledged_at is not None:
+        raise InputError(f"{incident.acknowledged_by} has acknowledged incident {incident_id} already.")
+    return _change(connection, incident_id, acknowledged_at=as_utc(at, "at"), acknowledged_by=json_safe(by))
+
+
+def resolve_incident(connection: Connection, incident_id: int, *, by: str, at: datetime) -> Incident:
+    """A person declares an open incident resolved; a newer window that finds the cause opens another.
+
+    Raises
+    ------
+    InputError
+        When there is no such incident, or it is resolved.
+    """
+    _require_open(connection, incident_id)
+    moment = as_utc(at, "at")
+    return _change(
+        connection,
+        incident_id,
+        status=IncidentStatus.RESOLVED.value,
+        resolved_at=moment,
+        updated_at=moment,
+        resolved_by=json_safe(by),
+    )
+
+
+def _require_open(connection: Connection, incident_id: int) -> Incident:
+    found = known_incidents(connection, [incident_id])
+    if not found:
+        raise InputError(f"There is no incident {incident_id}. `driftline incidents list` shows those that are open.")
+    _lock(connection, found[0].model)
+    (incident,) = known_incidents(connection, [incident_id])
+    if incident.status is IncidentStatus.RESOLVED:
+        raise InputError(f"Incident {incident_id} is resolved, since {incident.resolved_at:%Y-%m-%d %H:%M} UTC.")
+    return incident
+
+
+def _change(connection: Connection, incident_id: int, **values: Any) -> Incident:
+    changed = update(incidents).where(incidents.c.incident_id == incident_id).values(**values)
+    return _incident(connection.execute(changed.returning(*incidents.c)).one())
+
+
 def resolve_causes(connection: Connection, *, model: str, causes: Collection[str], at: datetime) -> list[int]:
     """Resolves the model's open incidents of ``causes`` that a look at ``at`` no longer found; returns their ids."""
     moment = as_utc(at, "at")
@@ -214,6 +285,8 @@ def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> I
         change = IncidentChangeKind.WIDENED
     highest = max(Severity(incident.severity), found.severity, key=lambda severity: severity.rank)
     values: dict[str, Any] = {"severity": highest.value, "updated_at": found.at}
+    if change is IncidentChangeKind.ESCALATED:
+        values |= {"acknowledged_at": None, "acknowledged_by": ""}
     if found.window_end >= incident.last_window_end:
         values |= {"title": found.title, "findings": found.findings, "last_window_end": found.window_end}
     if change is not IncidentChangeKind.UNCHANGED:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, Table, delete, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from driftline.live import Feed, MinuteSpan, OutcomeCounts, PredictionCounts, VersionFigures, Watermark
+from driftline.live import Feed, MinuteFigures, MinuteSpan, OutcomeCounts, PredictionCounts, VersionFigures, Watermark
 from driftline.store.tables import live_outcomes, live_predictions, live_watermarks
 
 MinuteKey = tuple[datetime, str]
@@ -144,8 +144,7 @@ def version_figures(connection: Connection, model: str, since: datetime) -> list
     predictions: dict[str, PredictionCounts] = {}
     outcomes: dict[str, OutcomeCounts] = {}
     for row in connection.execute(_since(live_predictions, model, since)):
-        counts = PredictionCounts(row.predictions, row.errors, {int(cell): n for cell, n in row.latencies.items()})
-        predictions[row.version] = predictions.get(row.version, PredictionCounts()) + counts
+        predictions[row.version] = predictions.get(row.version, PredictionCounts()) + _prediction_counts(row)
     for row in connection.execute(_since(live_outcomes, model, since)):
         counted = OutcomeCounts(**{name: row._mapping[name] for name in _OUTCOME_COLUMNS})
         outcomes[row.version] = outcomes.get(row.version, OutcomeCounts()) + counted
@@ -155,9 +154,41 @@ def version_figures(connection: Connection, model: str, since: datetime) -> list
     ]
 
 
+def minute_figures(connection: Connection, model: str, since: datetime) -> list[MinuteFigures]:
+    """The predictions of each minute from ``since`` on, the oldest first."""
+    return [
+        MinuteFigures(row.minute.astimezone(UTC), row.version, _prediction_counts(row))
+        for row in connection.execute(_since(live_predictions, model, since))
+    ]
+
+
+def outcomes_since(connection: Connection, model: str, since: datetime) -> dict[str, tuple[OutcomeCounts, datetime]]:
+    """Each version's labels of the minutes from ``since`` on, and the newest of these minutes."""
+    query = (
+        select(
+            live_outcomes.c.version,
+            func.max(live_outcomes.c.minute).label("newest"),
+            *(func.sum(live_outcomes.c[name]).label(name) for name in _OUTCOME_COLUMNS),
+        )
+        .where(live_outcomes.c.model == model, live_outcomes.c.minute >= since)
+        .group_by(live_outcomes.c.version)
+    )
+    return {row.version: (_outcome_counts(row), row.newest.astimezone(UTC)) for row in connection.execute(query)}
+
+
 def drop_live_figures(connection: Connection, before: datetime) -> int:
     """Drops the minutes before ``before``; how many rows these were."""
     return sum(connection.execute(delete(table).where(table.c.minute < before)).rowcount for table in _TABLES.values())
+
+
+def _prediction_counts(row: Row[Any]) -> PredictionCounts:
+    return PredictionCounts(row.predictions, row.errors, {int(cell): n for cell, n in row.latencies.items()})
+
+
+def _outcome_counts(row: Row[Any]) -> OutcomeCounts:
+    """Sums of integers come as decimals."""
+    kinds = {name: type(value) for name, value in asdict(OutcomeCounts()).items()}
+    return OutcomeCounts(**{name: kind(row._mapping[name]) for name, kind in kinds.items()})
 
 
 def _since(table: Table, model: str, since: datetime) -> Any:

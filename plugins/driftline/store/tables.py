@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 SCHEMA = "driftline"
 
@@ -246,6 +246,10 @@ incidents = Table(
     _moment("resolved_at", nullable=True),
     _moment("first_window_end"),
     _moment("last_window_end"),
+    _moment("told_at", nullable=True),
+    _moment("acknowledged_at", nullable=True),
+    _text("acknowledged_by", server_default=""),
+    _text("resolved_by", server_default=""),
     Index("incidents_one_open", "model", "cause", unique=True, postgresql_where=text("status <> 'resolved'")),
 )
 
@@ -264,7 +268,47 @@ alert_outbox = Table(
     _moment("created_at"),
     _moment("sent_at", nullable=True),
     _text("last_error"),
+    _text("kind", server_default="message"),
+    Column("incident_ids", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("subjects", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("is_refused", Boolean, nullable=False, server_default=text("false")),
+    _text("receipt", server_default=""),
     Index("alert_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+    Index("alert_outbox_incidents", "incident_ids", postgresql_using="gin"),
+    Index("alert_outbox_silenced", "model", postgresql_where=text("status = 'silenced'")),
+)
+
+alert_destinations = Table(
+    "alert_destinations",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    _moment("not_before", nullable=True),
+    _moment("failing_since", nullable=True),
+)
+
+incident_threads = Table(
+    "incident_threads",
+    metadata,
+    Column("incident_id", ForeignKey(incidents.c.incident_id, ondelete="CASCADE"), primary_key=True),
+    Column("destination", Text, primary_key=True),
+    _text("channel"),
+    _text("thread"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("silence_id", BigInteger, primary_key=True),
+    _text("model"),
+    _text("cause"),
+    _text("subject"),
+    _text("reason"),
+    _text("created_by"),
+    _moment("created_at"),
+    _moment("until"),
+    _moment("ended_at", nullable=True),
+    _text("ended_by", server_default=""),
+    Index("silences_in_force", "model", "until", postgresql_where=text("ended_at IS NULL")),
 )
 
 model_versions = Table(
@@ -351,4 +395,41 @@ live_watermarks = Table(
     _moment("counted_at", nullable=True),
     _moment("failing_since", nullable=True),
     _text("error"),
+)
+
+trigger_states = Table(
+    "trigger_states",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("trigger", Text, primary_key=True),
+    Column("looks", JSONB, nullable=False),
+    _moment("looked_at", nullable=True),
+    _moment("exceeded_since", nullable=True),
+    Column("reading", JSONB),
+)
+
+rollbacks = Table(
+    "rollbacks",
+    metadata,
+    Column("rollback_id", BigInteger, primary_key=True),
+    _text("model"),
+    _text("bad_version"),
+    Column("target_version", Text),
+    _text("trigger"),
+    _text("status"),
+    _text("reason"),
+    _text("explanation"),
+    _text("cause_key", unique=True),
+    _text("actor"),
+    Column("evidence", JSONB, nullable=False),
+    _moment("first_seen_at"),
+    _moment("created_at"),
+    _moment("updated_at"),
+    _moment("done_at", nullable=True),
+    _moment("verify_at", nullable=True),
+    _moment("ended_at", nullable=True),
+    Column("incident_id", ForeignKey(incidents.c.incident_id, ondelete="SET NULL")),
+    Index("rollbacks_by_time", "model", "created_at"),
+    Index("rollbacks_open", "status", postgresql_where=text("status IN ('done', 'awaiting_approval')")),
 )

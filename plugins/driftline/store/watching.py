@@ -19,6 +19,8 @@ class PendingAlerts:
     count: int
     oldest: datetime | None
     last_error: str
+    destinations: tuple[str, ...] = ()
+    """The connections that they wait for."""
 
 
 def newest_decided_end(connection: Connection, model: str) -> datetime | None:
@@ -58,8 +60,10 @@ def usual_coverage(connection: Connection, model: str, start: datetime, end: dat
 def pending_alerts(connection: Connection) -> PendingAlerts:
     """All models' alerts that are not sent."""
     is_pending = alert_outbox.c.status == DeliveryStatus.PENDING.value
-    count, oldest = connection.execute(
-        select(func.count(), func.min(alert_outbox.c.created_at)).where(is_pending)
+    count, oldest, destinations = connection.execute(
+        select(
+            func.count(), func.min(alert_outbox.c.created_at), func.array_agg(alert_outbox.c.destination.distinct())
+        ).where(is_pending)
     ).one()
     errors = connection.execute(
         select(alert_outbox.c.last_error)
@@ -67,4 +71,4 @@ def pending_alerts(connection: Connection) -> PendingAlerts:
         .order_by(alert_outbox.c.alert_id.desc())
         .limit(1)
     ).scalar_one_or_none()
-    return PendingAlerts(count, oldest, errors or "")
+    return PendingAlerts(count, oldest, errors or "", tuple(destinations or ()))

@@ -158,7 +158,9 @@ def guard_silent(attempted: datetime | None, now: datetime) -> WatchResult:
     )
 
 
-def outbox_stuck(pending: int, oldest: datetime | None, error: str, now: datetime) -> WatchResult:
+def outbox_stuck(
+    pending: int, oldest: datetime | None, error: str, now: datetime, destinations: Sequence[str] = ("slack_alerts",)
+) -> WatchResult:
     """Alerts wait, and nobody gets them."""
     if oldest is None or now - oldest < OUTBOX_ALLOWANCE:
         return WatchResult(Cause.OUTBOX_STUCK)
@@ -167,7 +169,7 @@ def outbox_stuck(pending: int, oldest: datetime | None, error: str, now: datetim
         Cause.OUTBOX_STUCK,
         Severity.HIGH,
         f"{pending} alerts are not sent, the oldest for {_span(now - oldest)}{why}.",
-        "Check the connection slack_alerts, and whether Slack answers.",
+        f"Check the connection {' and '.join(destinations)}, and whether the receiver answers.",
     )
 
 

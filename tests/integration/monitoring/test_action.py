@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from driftline.alerts import AlertMessage
+from driftline.alerts import AlertMessage, Outgoing
 from driftline.decisions import Verdict
 from driftline.errors import StoreError
 from driftline.findings import Check, Comparison, Finding, Severity, Status
@@ -19,7 +19,8 @@ from driftline.monitoring.action import AlertsNotDelivered, deliver_alerts, roll
 from driftline.monitoring.decision import Context, decide_window
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.run import run_window
-from driftline.serving import RollbackRefusal, VersionStatus
+from driftline.rollback import RollbackStatus
+from driftline.serving import VersionStatus
 from driftline.store.engine import store_transaction
 from driftline.store.registry import change_routes, current_routes, register_version, route_changes, versions
 from driftline.store.tables import alert_outbox
@@ -99,8 +100,9 @@ def test_a_bad_version_in_the_log_is_rolled_back_from_end_to_end(registered: Mon
     final = run_window(registered, WINDOW, LIVE)
     assert final.decision.verdict is Verdict.ROLL_BACK
     assert final.decision.summary["bad_version"] == "v2"
-    outcome = roll_back_window(registered, WINDOW, LIVE)
-    assert outcome.explanation == "Rolled back fraud from v2 to v1, all traffic."
+    step = roll_back_window(registered, WINDOW, LIVE)
+    assert step.rollback is not None
+    assert step.rollback.explanation == "Rolled back fraud from v2 to v1, all traffic."
     assert shares(registered) == {"v1": Decimal(1)}
 
 
@@ -115,15 +117,16 @@ def test_later_windows_that_still_hold_the_bad_version_say_nothing_of_it(
     context = replace(LIVE, now=END + 8 * HOUR)
     assert decide_window(registered, later, context).verdict is Verdict.ROLL_BACK
     told = len(messages(store_engine))
-    assert roll_back_window(registered, later, context).refusal is RollbackRefusal.NOT_SERVING
+    assert roll_back_window(registered, later, context).rollback is None
     assert len(messages(store_engine)) == told
 
 
 def test_a_rollback_is_done_once_however_often_the_window_runs(registered: Monitor, store_engine: Engine) -> None:
     for n in range(3):
         assert judge(registered).verdict is Verdict.ROLL_BACK
-        outcome = roll_back_window(registered, WINDOW, replace(LIVE, now=END + (7 + n) * HOUR))
-        assert outcome.is_done
+        step = roll_back_window(registered, WINDOW, replace(LIVE, now=END + (7 + n) * HOUR))
+        assert step.rollback is not None
+        assert step.rollback.status is RollbackStatus.DONE
     with store_transaction(store_engine) as connection:
         changes = route_changes(connection, "fraud")
         known = versions(connection, "fraud")
@@ -141,8 +144,9 @@ def test_a_rollback_is_done_once_however_often_the_window_runs(registered: Monit
 def test_a_rollback_that_makes_no_sense_is_not_done_and_told(rolling: Monitor, store_engine: Engine) -> None:
     judge(rolling)
     for _ in range(2):
-        outcome = roll_back_window(rolling, WINDOW, LIVE)
-        assert not outcome.is_done
+        step = roll_back_window(rolling, WINDOW, LIVE)
+        assert step.rollback is not None
+        assert step.rollback.status is RollbackStatus.REFUSED
     assert shares(rolling) == {}
     told = messages(store_engine)[1:]
     assert [message.title for message in told] == ["fraud: rollback not done"]
@@ -179,22 +183,24 @@ def test_a_historical_window_rolls_nothing_back(registered: Monitor, store_engin
     assert shares(registered) == {"v2": Decimal(1)}
     assert messages(store_engine) == []
     judge(registered, context=replace(long_after, acts_on_history=True))
-    assert roll_back_window(registered, WINDOW, long_after).is_done
+    step = roll_back_window(registered, WINDOW, long_after)
+    assert step.rollback is not None
+    assert step.rollback.status is RollbackStatus.DONE
 
 
 def test_what_waits_in_the_outbox_is_sent_once(registered: Monitor) -> None:
     judge(registered)
-    sent: list[tuple[str, dict[str, Any]]] = []
+    sent: list[Outgoing] = []
     for _ in range(2):
-        deliver_alerts(registered, lambda destination, message: sent.append((destination, message)))
-    assert [destination for destination, _ in sent] == ["slack_alerts"]
-    assert AlertMessage.from_json(sent[0][1]).model == "fraud"
+        deliver_alerts(registered, sent.append)
+    assert [outgoing.destination for outgoing in sent] == ["slack_alerts"]
+    assert AlertMessage.from_json(sent[0].message).model == "fraud"
 
 
 def test_alerts_that_nobody_takes_stay_and_the_task_fails(registered: Monitor, store_engine: Engine) -> None:
     judge(registered)
 
-    def refuse(destination: str, message: dict[str, Any]) -> None:
+    def refuse(outgoing: Outgoing) -> None:
         raise ConnectionError("https://hooks.slack.com/services/T000/B000/s3cret refused")
 
     with pytest.raises(AlertsNotDelivered, match=r"1 alerts of fraud.*'slack_alerts'") as failed:

@@ -187,16 +187,16 @@ def test_an_outbox_that_does_not_drain(watcher: Watcher) -> None:
 def test_what_is_amiss_is_told_once_and_resolved_when_it_is_over(watcher: Watcher) -> None:
     assert watcher.act() == 2
     sent: list[str] = []
-    assert deliver_all_alerts(watcher.store, lambda to, _: sent.append(to)).sent == 2
+    assert deliver_all_alerts(watcher.store, lambda outgoing: sent.append(outgoing.destination)).sent == 2
     expected = {("fraud", "monitor_late"), (INSTALLATION, "guard_silent")}
     assert watcher.open() == expected
     for minutes in (5, 10, 15):
         assert watcher.act(NOW + minutes * MINUTE) == 0
     assert watcher.open() == expected
     watcher.decide(END)
-    assert watcher.act(NOW + 20 * MINUTE) == 0
+    assert watcher.act(NOW + 20 * MINUTE) == 1
     assert watcher.open() == {(INSTALLATION, "guard_silent")}
-    assert len(watcher.messages()) == 2
+    assert [message.title for message in watcher.messages()][2:] == ["fraud: monitor late resolved"]
     # A second time is news again, even within the same hour.
     with store_transaction(watcher.store) as connection:
         connection.execute(text("DELETE FROM driftline.decisions"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, insert, select, text
 
-from driftline.alerts import DeliveryStatus
+from driftline.alerts import DeliveryStatus, Outgoing
 from driftline.alerts.delivery import LONGEST_WAIT
 from driftline.errors import InputError, StoreError
 from driftline.store.engine import create_store_engine, store_transaction
@@ -29,7 +29,8 @@ class Mailbox:
         self.attempts = 0
         self._lock = threading.Lock()
 
-    def __call__(self, destination: str, message: dict[str, Any]) -> None:
+    def __call__(self, outgoing: Outgoing) -> None:
+        message = dict(outgoing.message)
         with self._lock:
             self.attempts += 1
             if self.refuses(message):
@@ -177,9 +178,9 @@ def test_two_drains_at_once_send_each_alert_once(store_engine: Engine) -> None:
     names = [f"{number:02}" for number in range(20)]
     _enqueue(store_engine, *names)
 
-    def slow_send(destination: str, message: dict[str, Any]) -> None:
+    def slow_send(outgoing: Outgoing) -> None:
         time.sleep(0.01)
-        mailbox(destination, message)
+        mailbox(outgoing)
 
     with ThreadPoolExecutor(4) as pool:
         deliveries = list(pool.map(lambda _: deliver_pending(store_engine, slow_send, now=NOON), range(4)))
@@ -191,7 +192,7 @@ def test_a_sender_that_dies_before_the_commit_leaves_the_alert_pending(store_eng
     mailbox = Mailbox()
     _enqueue(store_engine, "a")
 
-    def die(destination: str, message: dict[str, Any]) -> None:
+    def die(outgoing: Outgoing) -> None:
         raise SystemExit(1)
 
     with pytest.raises(SystemExit):
@@ -205,8 +206,8 @@ def test_the_connection_lost_during_a_send_leaves_the_alert_pending_and_says_so(
     mailbox = Mailbox()
     _enqueue(store_engine, "a")
 
-    def send_and_lose_the_database(destination: str, message: dict[str, Any]) -> None:
-        mailbox(destination, message)
+    def send_and_lose_the_database(outgoing: Outgoing) -> None:
+        mailbox(outgoing)
         with store_engine.begin() as connection:
             connection.execute(
                 text(
@@ -292,5 +293,5 @@ def test_a_row_whose_message_is_broken_is_reported_like_a_failed_send(store_engi
                 attempts=0, next_attempt_at=NOON, created_at=NOON, last_error="",
             )
         )  # fmt: skip
-    delivery = deliver_pending(store_engine, lambda _, message: message["title"], now=NOON)  # type: ignore[arg-type, return-value]
+    delivery = deliver_pending(store_engine, lambda outgoing: outgoing.message["title"], now=NOON)
     assert (delivery.failed, delivery.last_error.partition(":")[0]) == (1, "TypeError")

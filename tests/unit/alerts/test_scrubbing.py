@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from driftline.alerts.scrubbing import without_secrets
+from driftline.alerts.scrubbing import without_known, without_secrets, without_tokens
 
 TOKEN = "T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"  # the placeholder of Slack's own documentation
 
@@ -35,3 +35,25 @@ def test_a_plain_error_stays_as_it_is() -> None:
 
 def test_a_long_error_is_cut_at_500_characters() -> None:
     assert len(without_secrets("x" * 10_000)) == 500
+
+
+def test_a_key_of_pagerduty_is_starred_out_of_an_error() -> None:
+    assert without_secrets("routing_key=R0UT1NG refused") == "routing_key=*** refused"
+    assert without_secrets("key 0123456789abcdef0123456789abcdef is unknown") == "key *** is unknown"
+
+
+def test_what_is_known_to_be_secret_goes_whatever_it_looks_like() -> None:
+    assert without_known("sesame, open sesame!", ["sesame!", "sesame", "", None]) == "***, open ***"
+
+
+def test_a_message_keeps_its_links_and_loses_its_tokens() -> None:
+    message = {
+        "links": [{"url": "http://localhost:8080/dags/x?a=1"}],
+        "verdict": "postgresql://ada:hunter2@db/x refused; password=hunter2; xoxb-1-2",
+        "rows": 3,
+    }
+    assert without_tokens(message) == {
+        "links": [{"url": "http://localhost:8080/dags/x?a=1"}],
+        "verdict": "postgresql://***@db/x refused; password=***; ***",
+        "rows": 3,
+    }

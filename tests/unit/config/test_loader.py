@@ -58,6 +58,8 @@ class TestAccepted:
         assert config.schedule.cron == "0 */6 * * *"
         assert config.schedule.lookback == config.schedule.alert_horizon == timedelta(hours=24)
         assert not config.rollback.enabled
+        assert (config.alerts.slack_connection, config.alerts.pagerduty_connection) == ("slack_alerts", None)
+        assert config.alerts.renotify_after == timedelta(hours=24)
 
     def test_the_repositorys_own_files_are_valid(self) -> None:
         assert {"arrival_delay", "flight_delay"} <= set(load_models(REPOSITORY / "include" / "models"))
@@ -133,6 +135,15 @@ class TestRefused:
                 "schedule: {alert_horizon: 99999999999999w}\n",
                 "schedule.alert_horizon: found '99999999999999w'; is long",
             ),
+            ("alerts: {slack: x}\n", "alerts.slack: is not a known key."),
+            ("alerts: {slack_connection: https://hooks}\n", "alerts.slack_connection: found 'https://hooks'; String"),
+            ("alerts: {renotify_after: 5m}\n", "alerts.renotify_after: found '5m'; must be at least 15m"),
+            ("alerts: {renotify_after: daily}\n", "alerts.renotify_after: found 'daily'; is not a duration"),
+            (
+                "alerts: {pagerduty_connection: slack_alerts}\n",
+                "alerts: `slack_connection`, `pagerduty_connection` and",
+            ),
+            ("alerts: {ticket_hook: jira}\n", "alerts: `ticket_hook` is given, but no `ticket_connection`"),
             ("rollback: {on: [quality]}\n", "rollback.on: found ['quality']; quality is a matter of the log"),
             ("rollback: {on: [weather]}\n", "rollback.on[0]: found 'weather'; Input should be 'quality', 'drift'"),
             ("labels: {table: t, id: id, label: l, time: t}\n", "labels.expected_delay: is missing."),

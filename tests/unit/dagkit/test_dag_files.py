@@ -21,40 +21,54 @@ HEAVY = [
     "great_expectations",
     "adbc_driver_postgresql",
 ]
+# As Airflow does it: what it has loaded itself is there, and each file is read in a fork of that.
 _READ = """
-import json, runpy, sys, time
-import airflow.sdk, airflow.configuration  # what Airflow itself has loaded before it reads a file
+import json, os, runpy, sys
+import airflow.sdk, airflow.configuration
 before = set(sys.modules)
-names = runpy.run_path(sys.argv[1])
-print(json.dumps({"new": sorted(set(sys.modules) - before), "dags": [
-    dag.dag_id for dag in names.values() if type(dag).__name__ == "DAG"]}))
+for path in sys.argv[1:]:
+    sys.stdout.flush()
+    if (child := os.fork()) == 0:
+        names = runpy.run_path(path)
+        print(json.dumps({"path": path, "new": sorted(set(sys.modules) - before), "dags": [
+            dag.dag_id for dag in names.values() if type(dag).__name__ == "DAG"]}), flush=True)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != 0:
+        sys.exit(f"{path} cannot be read")
 """
+DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 
 
-def _read(path: Path, home: Path) -> dict[str, list[str]]:
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, list[str]]]:
+    """What reading each file loads, and the DAGs in it."""
     environment = {
         **os.environ,
-        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "PYTHONPATH": str(ROOT / "plugins"),
     }
     done = subprocess.run(
-        [sys.executable, "-c", _READ, str(path)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _READ, *map(str, DAG_FILES)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    result: dict[str, list[str]] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"path"')]
+    return {Path(result["path"]): result for result in results}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.stem)
-def test_reading_a_dag_file_loads_nothing_heavy(path: Path, tmp_path: Path) -> None:
-    loaded = {name.partition(".")[0] for name in _read(path, tmp_path)["new"]}
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+def test_reading_a_dag_file_loads_nothing_heavy(read: dict[Path, dict[str, list[str]]], path: Path) -> None:
+    loaded = {name.partition(".")[0] for name in read[path]["new"]}
     assert loaded & set(HEAVY) == set()
 
 
-def test_every_model_file_has_its_monitor(tmp_path: Path) -> None:
-    dags = _read(ROOT / "dags" / "monitor.py", tmp_path)["dags"]
+def test_every_model_file_has_its_monitor(read: dict[Path, dict[str, list[str]]]) -> None:
+    dags = read[ROOT / "dags" / "monitor.py"]["dags"]
     assert {"monitor__flight_delay", "monitor__arrival_delay"} <= set(dags)
 
 
