@@ -38,7 +38,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 (none) to 4 (critical)."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Comparison(StrEnum):
@@ -114,6 +117,9 @@ class Finding:
         """Whether it is told without being judged: nothing is ever decided on it."""
         return bool(self.details.get("is_information", False))
 
+
+SUBJECT_IN_KEY = 3
+"""Where the subject stands in `Finding.key`."""
 
 RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows", "multivariate"})
 """Subjects that are not features: a feature may not have one of these names."""

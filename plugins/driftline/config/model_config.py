@@ -145,6 +145,9 @@ class Feature(StrictModel):
     """The column in the prediction log, where it is not called `name`."""
     importance: Annotated[float, Field(ge=0)] | None = None
     """How much the model leans on it (any scale): ranks what moved by harm."""
+    pipeline: Name | None = None
+    """What fills it upstream (a job, a table, a feature view): features of one pipeline that move at about the same
+    time are told as one cause, by its name."""
 
     @field_validator("name")
     @classmethod
@@ -221,7 +224,7 @@ class DriftCheck(StrictModel):
     wasserstein: Annotated[float, Field(gt=0)] = 0.1
     """Mean distance moved, in standard deviations of the baseline."""
     spread: Annotated[float, Field(gt=0)] = 0.1
-    total_variation: Annotated[float, Field(gt=0, le=1)] = 0.05
+    total_variation: Annotated[float, Field(gt=0, le=1)] = 0.03
     """Share of a categorical feature's rows that would have to change their level."""
     null_share: Share = 0.02
     """A rise or fall of the null share by less (in shares, 0.02 = 2 points) is not drift."""
