@@ -14,6 +14,7 @@ from driftline.cli import (
     compare,
     demo,
     evaluate,
+    experiments,
     incidents,
     live,
     migrate,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(demo.app, name="demo")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(rollbacks.app, name="rollbacks")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(silence.app, name="silence")

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from driftline.config.model_config import ModelConfig
+from driftline.config.strict_model import StrictModel
 from driftline.errors import ConfigError
+
+Shape = TypeVar("Shape", bound=StrictModel)
 
 _BOOLEAN_TAG = "tag:yaml.org,2002:bool"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -27,14 +30,25 @@ def load_model(path: Path) -> ModelConfig:
     ConfigError
         With one line per fault: file, key path, what was found, what is expected.
     """
+    return read_validated(path, ModelConfig, key="model", guide="docs/ML_MONITORING_GUIDE.md")
+
+
+def read_validated(path: Path, shape: type[Shape], *, key: str, guide: str) -> Shape:
+    """The YAML file at ``path`` as a ``shape``; `ConfigError` with one line per fault.
+
+    Parameters
+    ----------
+    key, guide
+        The key that every such file has, and where all keys are described.
+    """
     content = _parse(path)
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: found {_shown(content)} where a mapping with the key `model` is expected.")
+        raise ConfigError(f"{path}: found {_shown(content)} where a mapping with the key `{key}` is expected.")
     try:
-        return ModelConfig.model_validate(content)
+        return shape.model_validate(content)
     except ValidationError as invalid:
-        faults = [_fault(path, error) for error in invalid.errors(include_url=False) if not _is_other_branch(error)]
-        raise ConfigError("\n".join(faults)) from None
+        errors = [error for error in invalid.errors(include_url=False) if not _is_other_branch(error)]
+        raise ConfigError("\n".join(_fault(path, error, guide) for error in errors)) from None
 
 
 def load_models(folder: Path) -> dict[str, ModelConfig]:
@@ -58,7 +72,7 @@ def load_valid_models(folder: Path) -> tuple[dict[str, ModelConfig], list[str]]:
     models: dict[str, ModelConfig] = {}
     homes: dict[str, Path] = {}
     faults: list[str] = []
-    for path in _yaml_files(folder):
+    for path in yaml_files(folder):
         try:
             config = load_model(path)
         except ConfigError as error:
@@ -75,7 +89,8 @@ def load_valid_models(folder: Path) -> tuple[dict[str, ModelConfig], list[str]]:
     return models, faults
 
 
-def _yaml_files(folder: Path) -> Iterable[Path]:
+def yaml_files(folder: Path) -> Iterable[Path]:
+    """The YAML files of a folder, in the order of their names."""
     return sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
 
 
@@ -130,10 +145,10 @@ _MESSAGES = {"model_type": "keys and values are expected"}
 """Where pydantic's own words name our classes."""
 
 
-def _fault(path: Path, error: ErrorDetails) -> str:
+def _fault(path: Path, error: ErrorDetails, guide: str) -> str:
     key_path = _key_path(error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{path}: {key_path}: is not a known key. Check its spelling against docs/ML_MONITORING_GUIDE.md."
+        return f"{path}: {key_path}: is not a known key. Check its spelling against {guide}."
     if error["type"] == "missing":
         return f"{path}: {key_path}: is missing."
     message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))

@@ -68,8 +68,8 @@ def prediction_minutes_query(mapping: LiveMapping, span: MinuteSpan) -> Composed
     ).format(
         minute=_minute(time),
         version=mapping.prediction_column(columns.version, Conversion.TEXT),
-        cell=_latency_cell(mapping),
-        failed=_failed(mapping),
+        cell=latency_cell(mapping),
+        failed=failed(mapping),
         time=time,
         source=source,
     )
@@ -194,7 +194,8 @@ def _outcome_sums(task: Task) -> Composable:
     )
 
 
-def _latency_cell(mapping: LiveMapping) -> Composable:
+def latency_cell(mapping: LiveMapping) -> Composable:
+    """The cell (`driftline.live.latency`) of a prediction's latency; null without one."""
     name = mapping.predictions.latency_ms
     if name is None:
         return SQL("NULL::int")
@@ -210,7 +211,8 @@ def _latency_cell(mapping: LiveMapping) -> Composable:
     )
 
 
-def _failed(mapping: LiveMapping) -> Composable:
+def failed(mapping: LiveMapping) -> Composable:
+    """Whether the prediction failed."""
     name = mapping.predictions.error
     if name is None:
         return SQL("false")

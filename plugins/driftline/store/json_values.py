@@ -21,6 +21,8 @@ def json_safe(value: Any) -> Any:
 
 
 def _text(text: str) -> str:
+    if text.isascii() and "\x00" not in text:
+        return text
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_refused(char) else char for char in text)
 
 

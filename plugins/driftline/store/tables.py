@@ -433,3 +433,77 @@ rollbacks = Table(
     Index("rollbacks_by_time", "model", "created_at"),
     Index("rollbacks_open", "status", postgresql_where=text("status IN ('done', 'awaiting_approval')")),
 )
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("experiment", Text, primary_key=True),
+    _text("model"),
+    Column("config", JSONB, nullable=False),
+    _text("status"),
+    Column("phase", Integer, nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("counting", Integer, nullable=False),
+    _text("incumbent"),
+    Column("routes_revision", BigInteger),
+    Column("assignments", JSONB, nullable=False),
+    Column("looks", JSONB, nullable=False),
+    Column("analysis", JSONB),
+    _moment("created_at"),
+    _text("created_by"),
+    _moment("started_at", nullable=True),
+    _moment("counted_since", nullable=True),
+    _moment("stage_since", nullable=True),
+    _moment("predictions_until", nullable=True),
+    _moment("labels_until", nullable=True),
+    _moment("looked_at", nullable=True),
+    _moment("ended_at", nullable=True),
+    _text("held_reason"),
+    _text("end_reason"),
+    _text("error"),
+    Index("experiments_one_running", "model", unique=True, postgresql_where=text("status = 'running'")),
+)
+
+experiment_arms = Table(
+    "experiment_arms",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("counting", Integer, primary_key=True, autoincrement=False),
+    Column("version", Text, primary_key=True),
+    Column("statistics", JSONB, nullable=False),
+)
+
+experiment_units = Table(
+    "experiment_units",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("counting", Integer, primary_key=True, autoincrement=False),
+    Column("unit", BigInteger, primary_key=True, autoincrement=False),
+    Column("sums", ARRAY(Double), nullable=False),
+)
+
+experiment_batches = Table(
+    "experiment_batches",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("batch_key", Text, primary_key=True),
+    _moment("received_at"),
+)
+
+experiment_verdicts = Table(
+    "experiment_verdicts",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("phase", Integer, nullable=False),
+    Column("stage", Integer, nullable=False),
+    _text("verdict"),
+    Column("winner", Text),
+    _text("reason"),
+    _text("recommendation"),
+    _text("actor"),
+    Column("is_override", Boolean, nullable=False),
+    _moment("decided_at"),
+    Column("acted_revision", BigInteger),
+    Column("analysis", JSONB),
+)

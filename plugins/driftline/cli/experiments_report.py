@@ -1,0 +1,123 @@
+"""An experiment as a person reads it, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from driftline.config import ModelConfig
+    from driftline.config.experiment_config import ABTestConfig
+    from driftline.store.experiment_verdicts import VerdictRecord
+    from driftline.store.experiments import ExperimentRecord
+
+
+def record_json(record: ExperimentRecord) -> dict[str, Any]:
+    """The experiment's state."""
+    config = record.config
+    return {
+        "experiment": record.experiment,
+        "model": record.model,
+        "status": record.status.value,
+        "control": config.control,
+        "percents": config.percents(record.stage),
+        "coverage": config.coverage(record.stage),
+        "strategy": config.strategy.value,
+        "phase": record.phase,
+        "stage": record.stage + 1,
+        "stages": [[stage.minutes, stage.percent] for stage in config.stages],
+        "method": config.design(record.stage).method.value,
+        "started_at": None if record.started_at is None else record.started_at.isoformat(),
+        "ended_at": None if record.ended_at is None else record.ended_at.isoformat(),
+        "end_reason": record.end_reason,
+        "held_reason": record.held_reason,
+        "error": record.error,
+        "analysis": record.analysis,
+    }
+
+
+def show_record(record: ExperimentRecord, history: Sequence[VerdictRecord], console: Console) -> None:
+    """Prints it."""
+    config = record.config
+    arms = ", ".join(f"{version} {percent:g} %" for version, percent in config.percents(record.stage).items())
+    stage = f"stage {record.stage + 1} of {len(config.stages)}, {config.coverage(record.stage):g} % of the traffic"
+    lines = [f"{record.experiment} ({record.model}): {record.status.value}; {arms}; {stage}; control {config.control}"]
+    lines += [f"{what}: {why}" for what, why in (("Ended", record.end_reason), ("Held", record.held_reason)) if why]
+    lines += [f"The last look failed: {record.error}"] if record.error else []
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+    if record.analysis is not None:
+        _show_analysis(record.analysis, console)
+    for verdict in history:
+        who = f"{verdict.actor}, overriding" if verdict.is_override else verdict.actor
+        said = f"{verdict.decided_at:%Y-%m-%d %H:%M} {verdict.verdict.value} ({who}): {verdict.ruling.reason}"
+        console.print(said, markup=False, highlight=False)
+
+
+def _show_analysis(analysis: dict[str, Any], console: Console) -> None:
+    planned = f" of {analysis['planned_samples']}" if analysis["planned_samples"] else ""
+    console.print(
+        f"Last look {analysis['at']}: {analysis['verdict']}. {analysis['reason']}\n"
+        f"{analysis['samples']}{planned} samples; {analysis['method']}, because {analysis['method_reason']}",
+        markup=False,
+        highlight=False,
+    )
+    table = Table("metric", "version", "role", "control", "treatment", "difference", "interval", "p", box=box.SIMPLE)
+    for result in analysis["results"]:
+        name = f"{result['metric']} {result['group']}".strip()
+        if result["reason"]:
+            table.add_row(escape(name), escape(result["treatment"]), result["role"], escape(result["reason"]))
+            continue
+        low, high = result["interval"]
+        table.add_row(
+            escape(name),
+            escape(result["treatment"]),
+            result["role"],
+            *(_number(result[key]) for key in ("control_value", "treatment_value", "effect")),
+            f"{_number(low)} to {_number(high)}",
+            _number(result["p_value"]),
+        )
+    console.print(table)
+    ratio = analysis["sample_ratio"]
+    seen = ", ".join(f"{arm} {count}" for arm, count in ratio["observed"].items())
+    told = ratio["reason"] or f"p = {ratio['p_value']:.3g}"
+    console.print(
+        f"Units: {seen} ({told}{': MISMATCH' if ratio['is_mismatch'] else ''})", markup=False, highlight=False
+    )
+
+
+def told_ends(config: ABTestConfig, model: ModelConfig | None, traffic: float) -> dict[str, Any]:
+    """How soon the experiment can end at so many predictions a day."""
+    from driftline.experiments.metric import STANDARD, MetricRole, Source
+    from driftline.experiments.planning import earliest_ends
+
+    guards = [metric.standard for metric in config.metrics if metric.role is MetricRole.GUARDRAIL]
+    needs_labels = bool(guards) and all(each and STANDARD[each].source is Source.LABELS for each in guards)
+    delay = model.labels.expected_delay if model is not None and model.labels and config.needs_labels else timedelta(0)
+    ends = earliest_ends(config.design(), config.stages, traffic, label_delay=delay, rollback_needs_labels=needs_labels)
+    promotion = None if ends.promotion is None else ends.promotion.total_seconds()
+    rollback = None if ends.rollback is None else ends.rollback.total_seconds()
+    told = [
+        f"At {traffic:g} predictions a day it can promote after {_duration(ends.promotion)} at the earliest, and roll "
+        f"back by a guardrail after {_duration(ends.rollback)}."
+    ]
+    return {"earliest_promotion_seconds": promotion, "earliest_rollback_seconds": rollback, "told": told}
+
+
+def _duration(span: timedelta | None) -> str:
+    if span is None:
+        return "its whole schedule"
+    minutes = round(span.total_seconds() / 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes / 60:.1f} hours" if minutes < 2_880 else f"{minutes / 1_440:.1f} days"
+
+
+def _number(value: Any) -> str:
+    return value if isinstance(value, str) else "–" if value is None else f"{value:.4g}"

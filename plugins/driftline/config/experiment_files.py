@@ -1,0 +1,37 @@
+"""From YAML files to `ABTestConfig`s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from driftline.config.experiment_config import ABTestConfig
+from driftline.config.loader import read_validated, yaml_files
+from driftline.errors import ConfigError
+
+
+def load_experiment(path: Path) -> ABTestConfig:
+    """The experiment that the file at ``path`` describes.
+
+    Raises
+    ------
+    ConfigError
+        With one line per fault: file, key path, what was found, what is expected.
+    """
+    return read_validated(path, ABTestConfig, key="experiment", guide="docs/AB_TESTING.md")
+
+
+def load_valid_experiments(folder: Path) -> tuple[dict[str, ABTestConfig], list[str]]:
+    """The valid experiments of ``folder`` by name, and the faults of the other files; nothing without a folder."""
+    found: dict[str, ABTestConfig] = {}
+    faults: list[str] = []
+    for path in yaml_files(folder) if folder.is_dir() else ():
+        try:
+            config = load_experiment(path)
+        except ConfigError as error:
+            faults.append(str(error))
+            continue
+        if config.experiment in found:
+            faults.append(f"{path}: experiment: found {config.experiment!r}, which another file describes already.")
+            continue
+        found[config.experiment] = config
+    return found, faults

@@ -1,0 +1,214 @@
+"""What is read of the prediction log for an experiment: every metric, every kind of model and entity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sklearn.metrics import roc_auc_score
+from sqlalchemy import Engine
+
+from driftline.config import ModelConfig
+from driftline.errors import InputError
+from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.latency_quantile import latency_quantile
+from driftline.experiments.roc_auc import roc_auc
+from driftline.local.provisioning import LOG_READER, Urls
+from driftline.monitoring import experiment_rulings
+from driftline.monitoring.ab_tests import ABTestController
+from driftline.store.engine import store_transaction
+from driftline.store.experiments import move_experiment
+from tests.integration.monitoring.shop_experiment import BEGAN, MODEL, NAME, ShopExperiment, shop_experiment
+from tests.integration.shop_log import shop_log
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def lab(store_engine: Engine, urls: Urls) -> Iterator[ShopExperiment]:
+    with shop_log(urls.log_owner, LOG_READER, days=1) as log:
+        yield shop_experiment(store_engine, log, urls.log_reader)
+
+
+def on(lab: ShopExperiment, model: ModelConfig) -> ShopExperiment:
+    """The shop, with another configuration of the model."""
+    return replace(lab, controller=ABTestController(lab.store, {MODEL: model}, lab.controller.resolve), model=model)
+
+
+def logged(lab: ShopExperiment, what: str) -> list[tuple[Any, ...]]:
+    return lab.shop.rows(
+        f"SELECT {what} FROM {{schema}}.predictions JOIN {{schema}}.labels USING (prediction_id) "
+        "WHERE customer IS NOT NULL AND model_version = 'v2'"
+    )
+
+
+def test_every_metric_of_a_binary_model_is_that_of_its_rows(lab: ShopExperiment) -> None:
+    lab.started(
+        metrics=[
+            {"metric": "roc_auc", "role": "primary"},
+            {"metric": "accuracy", "role": "signal"},
+            {"metric": "error_rate", "role": "guardrail"},
+            {"metric": "positive_rate", "role": "signal", "better": "lower"},
+            {"metric": "latency_p95", "role": "guardrail"},
+            {"metric": "fairness_gap", "role": "guardrail", "by": "country"},
+        ]
+    )
+    lab.come(1_500, at=BEGAN + MINUTE, errors={"v2": 0.1}, visits=2)
+    arm = lab.controller.collect_ab_test_metrics(NAME)["v2"]
+    rows = logged(lab, "is_fraud, was_fraud, score, latency, failure IS NOT NULL, country")
+    predicted, actual, scores, latencies, failed, countries = zip(*rows, strict=True)
+    shares = {name: moments.value for name, moments in arm.moments.items()}
+    assert arm.predictions == len(rows)
+    assert shares["accuracy"] == pytest.approx(
+        sum(one == other for one, other in zip(predicted, actual, strict=True)) / len(rows)
+    )
+    assert shares["error_rate"] == pytest.approx(sum(failed) / len(rows))
+    assert shares["positive_rate"] == pytest.approx(sum(predicted) / len(rows))
+    assert arm.groups == {
+        country: (
+            countries.count(country),
+            sum(one for one, where in zip(predicted, countries, strict=True) if where == country),
+        )
+        for country in ("DE", "FR")
+    }
+    area, quantile = roc_auc(arm.scores), latency_quantile(arm.latencies, 0.95)
+    assert area is not None
+    assert quantile is not None
+    assert area.value == pytest.approx(roc_auc_score(actual, scores), abs=0.002)
+    assert quantile.milliseconds == pytest.approx(sorted(latencies)[round(len(rows) * 0.95)], rel=0.05)
+    assert lab.controller.run(NAME).error == ""
+
+
+def test_errors_of_a_regression(lab: ShopExperiment) -> None:
+    mapping = {key: value for key, value in lab.shop.mapping(prediction="score").items() if key != "score"}
+    described = lab.shop.description(
+        task="regression",
+        predictions={**mapping, "entity": "customer"},
+        labels={
+            "query": f"SELECT prediction_id, was_fraud::int::float8 AS actual, known_at FROM {lab.shop.schema}.labels",
+            "id": "prediction_id",
+            "label": "actual",
+            "time": "known_at",
+            "expected_delay": "6h",
+        },
+    )
+    del described["positive_label"]
+    lab = on(lab, ModelConfig.model_validate(described))
+    lab.started(metrics=[{"metric": "mae", "role": "primary"}, {"metric": "mse", "role": "signal"}])
+    lab.come(800, at=BEGAN + MINUTE)
+    moments = lab.controller.collect_ab_test_metrics(NAME)["v2"].moments
+    errors = [abs(score - actual) for score, actual in logged(lab, "score, was_fraud::int")]
+    assert moments["mae"].value == pytest.approx(sum(errors) / len(errors))
+    assert moments["mse"].value == pytest.approx(sum(error * error for error in errors) / len(errors))
+
+
+def test_where_the_log_names_no_entity_each_prediction_is_a_unit(lab: ShopExperiment) -> None:
+    lab = on(lab, lab.shop.config())
+    with pytest.raises(InputError, match=r"without `predictions\.entity`"):
+        lab.created(experiment="ramp", schedule=[[10, 10], [0, 100]])
+    lab.started()
+    answered = lab.come(500, at=BEGAN + MINUTE, visits=2, accuracy={"v2": 1.0})
+    arms = lab.controller.collect_ab_test_metrics(NAME)
+    assert {version: arm.units for version, arm in arms.items()} == {
+        version: answered.count(version) for version in ("v1", "v2")
+    }
+    assert not arms["v1"].moments["accuracy"].is_clustered
+    lab.shop.execute(
+        "INSERT INTO {schema}.labels SELECT prediction_id, NOT was_fraud, known_at + interval '1 hour' FROM "
+        "{schema}.labels JOIN {schema}.predictions USING (prediction_id) WHERE model_version = 'v2' LIMIT 10"
+    )
+    with store_transaction(lab.store) as connection:
+        move_experiment(connection, NAME, labels_until=BEGAN + 30 * MINUTE)
+    before, after = (
+        arms["v2"].moments["accuracy"],
+        lab.controller.collect_ab_test_metrics(NAME)["v2"].moments["accuracy"],
+    )
+    assert (after.n, after.s, after.units) == (before.n, before.s - 10, before.units)
+
+
+def test_a_number_is_the_entity_of_its_text(lab: ShopExperiment) -> None:
+    """The log has whole numbers; the application routed their texts, or the numbers themselves."""
+    lab.shop.execute("ALTER TABLE {schema}.predictions ADD COLUMN customer_number bigint")
+    lab = on(lab, lab.shop.config(predictions=lab.shop.mapping(entity="customer_number")))
+    lab.started()
+    routed = lab.route()
+    answered = lab.come(600, at=BEGAN + MINUTE, route=lambda each: routed(each.removeprefix("customer-")))
+    lab.shop.execute(
+        "UPDATE {schema}.predictions SET customer_number = replace(customer, 'customer-', '')::bigint "
+        "WHERE customer IS NOT NULL"
+    )
+    units = {version: arm.units for version, arm in lab.controller.collect_ab_test_metrics(NAME).items()}
+    assert units == {version: answered.count(version) for version in ("v1", "v2")}
+    assert routed("7") == lab.controller.route_prediction_request(NAME, 7)
+
+
+@pytest.mark.parametrize("entity", ["日本-Ω-🦊", "x" * 100_000, "a\ud800b"])
+def test_strange_entities_have_a_place(lab: ShopExperiment, entity: str) -> None:
+    lab.started()
+    assert lab.controller.route_prediction_request(NAME, entity) in {"v1", "v2"}
+
+
+def test_an_empty_entity_is_refused_and_counts_nowhere(lab: ShopExperiment) -> None:
+    lab.started()
+    with pytest.raises(InputError, match="entity id is empty"):
+        lab.controller.route_prediction_request(NAME, "")
+    lab.come(100, at=BEGAN + MINUTE)
+    lab.shop.execute("UPDATE {schema}.predictions SET customer = '' WHERE customer IS NOT NULL")
+    assert lab.controller.collect_ab_test_metrics(NAME) == {}
+
+
+def test_a_log_that_cannot_be_read_is_said_and_loses_nothing(lab: ShopExperiment) -> None:
+    lab.started()
+    lab.come(400, at=BEGAN + MINUTE)
+    lab.shop.execute("ALTER TABLE {schema}.predictions RENAME COLUMN failure TO broken")
+    (step,) = lab.controller.run_all()
+    assert "found no column 'failure'" in step.error
+    assert lab.record().error == step.error
+    lab.shop.execute("ALTER TABLE {schema}.predictions RENAME COLUMN broken TO failure")
+    (step,) = lab.controller.run_all()
+    assert step.analysis is not None
+    assert sum(step.analysis.units.values()) == 400
+    assert lab.record().error == ""
+
+
+def test_a_crash_before_the_end_leaves_nothing_half(lab: ShopExperiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.started()
+    lab.come(3_000, at=BEGAN + MINUTE, accuracy={"v1": 0.7, "v2": 0.9})
+    before = lab.record()
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(experiment_rulings, "mark_acted", crash)
+        (step,) = lab.controller.run_all()
+    assert "the power went" in step.error
+    assert replace(lab.record(), error="") == before
+    assert lab.shares() == {"v1": 0.5, "v2": 0.5}
+    (step,) = lab.controller.run_all()
+    assert "v2 has all the traffic" in step.note
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "said"),
+    [
+        ({"v9": ArmStatistics(1, 1)}, "k", "v9: takes no part"),
+        ({"v1": ArmStatistics(-1, 1)}, "k", "hold a count below 0"),
+        ({"v1": ArmStatistics(1, 1)}, " ", "The batch has no key"),
+    ],
+)
+def test_figures_that_cannot_be_are_refused(
+    lab: ShopExperiment, given: dict[str, ArmStatistics], key: str, said: str
+) -> None:
+    lab.started(source="application")
+    with pytest.raises(InputError, match=said):
+        lab.controller.collect_ab_test_metrics(NAME, given, batch_key=key)
+
+
+def test_figures_beside_the_log_are_refused(lab: ShopExperiment) -> None:
+    lab.started()
+    with pytest.raises(InputError, match="would be counted beside it"):
+        lab.controller.collect_ab_test_metrics(NAME, {"v1": ArmStatistics(1, 1)}, batch_key="k")
