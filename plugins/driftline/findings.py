@@ -38,7 +38,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 (none) to 4 (critical)."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Comparison(StrEnum):
@@ -115,8 +118,21 @@ class Finding:
         return bool(self.details.get("is_information", False))
 
 
+SUBJECT_IN_KEY = 3
+"""Where the subject stands in `Finding.key`."""
+
 RESERVED_SUBJECTS = frozenset({"prediction", "score", "latency", "error", "outcome", "labels", "rows", "multivariate"})
 """Subjects that are not features: a feature may not have one of these names."""
+
+
+def class_score(name: str) -> str:
+    """The subject of the scores that one class of several has, over all rows."""
+    return f"score of {name}"
+
+
+def own_score(name: str) -> str:
+    """The subject of the class's scores where it is the class that was predicted; elsewhere null."""
+    return f"own score of {name}"
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

@@ -23,11 +23,13 @@ from tests.benchmarks.drift_rules import RULES, Rules, drifted
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "detection.md"
-Tables = dict[str, tuple[dict[str, Tally[str]], int]]
-"""By data kind: per change the windows in which each rule finds it, and the windows."""
+Table = dict[str, tuple[Tally[str], int]]
+"""Per change the windows in which each rule finds it, and the windows."""
+Tables = dict[tuple[str, int], Table]
+"""By data kind and rows a window."""
 
 NEW_LEVEL = 99
-SIZE = 10_000
+SIZES = (10_000,)
 
 
 def _names(indices: Sequence[int]) -> list[str]:
@@ -78,17 +80,17 @@ CHANGES: dict[str, tuple[list[str], Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-def detections_of(kind: str, seed: int, windows: int) -> dict[str, Tally[str]]:
+def detections_of(kind: str, size: int, seed: int, windows: int, changes: Sequence[str]) -> dict[str, Tally[str]]:
     """Per change the windows in which each rule finds it, after one baseline."""
-    log = Log.of(1_000 + seed, 24 * DAYS + STEP_HOURS * windows, SIZE, seasonal=kind == "seasonal")
+    log = Log.of(1_000 + seed, 24 * DAYS + STEP_HOURS * windows, size, seasonal=kind == "seasonal")
     baseline = Baseline.of(log, DAYS)
     rules = Rules.of(baseline)
-    found: dict[str, Tally[str]] = {change: Tally() for change in CHANGES}
+    found: dict[str, Tally[str]] = {change: Tally() for change in changes}
     for index in range(windows):
         first = 24 * DAYS + STEP_HOURS * index
         columns = log.columns(first, 24)
         clean = rules.judged(baseline.counter.profiles(columns), window_at(first))
-        for change, (names, alter) in CHANGES.items():
+        for change, (names, alter) in ((change, CHANGES[change]) for change in changes):
             altered = baseline.counter.profiles({name: alter(columns[name]) for name in names})
             called = drifted(clean | rules.judged(altered, window_at(first)))
             found[change].update(rule for rule, features in called.items() if features & set(names))
@@ -100,19 +102,22 @@ def main() -> None:
     parser.add_argument("--baselines", type=int, default=4)
     parser.add_argument("--windows", type=int, default=15)
     parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal"])
-    parser.add_argument("--keep", action="store_true", help="keep the figures of earlier runs for other kinds")
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="rows a window")
+    parser.add_argument("--changes", default="", help="only the changes whose name has this in it")
+    parser.add_argument("--keep", action="store_true", help="keep the figures of earlier runs for all other lines")
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
     started = time.monotonic()
     tables = _known(arguments.output) if arguments.keep else {}
-    for kind in arguments.kinds:
-        found: dict[str, Tally[str]] = {change: Tally() for change in CHANGES}
+    changes = [change for change in CHANGES if arguments.changes in change]
+    for kind, size in ((kind, size) for kind in arguments.kinds for size in arguments.sizes):
+        found: Table = {change: (Tally(), 0) for change in changes}
         for seed in range(arguments.baselines):
-            for change, tally in detections_of(kind, seed, arguments.windows).items():
-                found[change] += tally
-            tables[kind] = found, (seed + 1) * arguments.windows
+            for change, tally in detections_of(kind, size, seed, arguments.windows, changes).items():
+                found[change] = found[change][0] + tally, found[change][1] + arguments.windows
+            tables[kind, size] = tables.get((kind, size), {}) | found
             _write(arguments.output, tables)
-            sys.stdout.write(f"{kind} baseline {seed + 1}/{arguments.baselines}\n")
+            sys.stdout.write(f"{kind} n={size} baseline {seed + 1}/{arguments.baselines}\n")
             sys.stdout.flush()
     sys.stdout.write(f"{time.monotonic() - started:.0f} s\n")
 
@@ -121,30 +126,32 @@ def _write(path: Path, tables: Tables) -> None:
     lines = [
         "# Detection: changed windows in which the changed feature is called drifted",
         "",
-        f"Made by `python tests/benchmarks/detection.py`; data as in false_alarms.md, {SIZE:,} rows per window;",
-        "in brackets the 95 % Wilson interval. A rule that alarms on everything finds everything: read this beside its",
+        "Made by `python tests/benchmarks/detection.py` (in several runs: `--kinds`, `--sizes`,",
+        "`--changes`, `--keep`; the column *windows* says how many a line rests on); data as in false_alarms.md; in",
+        "brackets the 95 % Wilson interval. A rule that alarms on everything finds everything: read this beside its",
         "false alarms. By default Driftline calls no shift below 0.1 sd (Wasserstein), however certain, a drift.",
     ]
-    for kind, (table, windows) in tables.items():
-        lines += ["", f"## {kind} ({windows} windows per line)", ""]
-        lines += ["| change | " + " | ".join(RULES) + " |", "|---|" + "---:|" * len(RULES)]
-        for change, tally in table.items():
-            lines.append(f"| {change} | " + " | ".join(share_in_words(tally[rule], windows) for rule in RULES) + " |")
+    for (kind, size), table in sorted(tables.items()):
+        lines += ["", f"## {kind}, {size:,} rows per window", ""]
+        lines += ["| change | windows | " + " | ".join(RULES) + " |", "|---|---:|" + "---:|" * len(RULES)]
+        for change, (tally, windows) in table.items():
+            shares = " | ".join(share_in_words(tally[rule], windows) for rule in RULES)
+            lines.append(f"| {change} | {windows} | {shares} |")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    figures = {
-        kind: [{change: dict(tally) for change, tally in table.items()}, count]
-        for kind, (table, count) in tables.items()
-    }
+    figures = [
+        [kind, size, {change: [dict(tally), windows] for change, (tally, windows) in table.items()}]
+        for (kind, size), table in tables.items()
+    ]
     path.with_suffix(".json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
 def _known(path: Path) -> Tables:
     figures = path.with_suffix(".json")
-    entries = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else {}
+    entries = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else []
     return {
-        kind: ({change: Tally(tally) for change, tally in table.items()}, windows)
-        for kind, (table, windows) in entries.items()
+        (kind, size): {change: (Tally(tally), windows) for change, (tally, windows) in table.items()}
+        for kind, size, table in entries
     }
 
 

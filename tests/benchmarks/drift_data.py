@@ -3,7 +3,7 @@
 30 features: 20 normal, 3 log-normal, 1 whole-numbered, 6 categorical with 3 to 12 levels; one numeric has 2 % nulls.
 A *seasonal* log has, in every feature's location, a daily cycle (amplitude 0.5 sd), a weekly one (0.2 sd), and AR(1)
 noise from hour to hour (coefficient 0.9, standard deviation 0.15 sd), with rows that follow the hour of the day.
-An *iid* log has none of them.
+An *iid* log has none of them; in an *unsteady* one every feature's location is another one each day (sd 0.3).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ FEATURES = NUMERIC + CATEGORICAL
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AR_COEFFICIENT, AR_DEVIATION = 0.9, 0.15
 DAILY_AMPLITUDE, WEEKLY_AMPLITUDE = 0.5, 0.2
+DAY_DEVIATION = 0.3
 
 Columns = dict[str, np.ndarray]
 """Per feature its values: floats are numbers (NaN is null), integers are codes of levels (negative is null)."""
@@ -55,6 +56,13 @@ class Log:
         cycles += WEEKLY_AMPLITUDE * np.cos(2 * np.pi * hour[:, None] / 168 + weekly)
         traffic = rows_per_day / 24 * (1 + 0.6 * np.cos(2 * np.pi * hour / 24))
         return cls(cycles + noise, traffic, rng)
+
+    @classmethod
+    def unsteady(cls, seed: int, hours: int, rows_per_day: int) -> Log:
+        """Days that differ, each by itself: no cycle, no memory."""
+        rng = np.random.default_rng(seed)
+        days = rng.normal(0, DAY_DEVIATION, (-(-hours // 24), FEATURES))
+        return cls(np.repeat(days, 24, axis=0)[:hours], np.full(hours, rows_per_day / 24), rng)
 
     def columns(self, first_hour: int, hours: int) -> Columns:
         """The rows of a span of hours."""

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from driftline.drift import DriftDetector, ReportFormat, build_calibration
-from driftline.profiles import NumericBinning, NumericProfile
-from tests.benchmarks.drift_data import Baseline, Log, window_at
+from driftline.drift import Calibration, DriftDetector, DriftVerdict, ReportFormat, build_calibration
+from driftline.drift.localization import LocalizationEvidence, localize_drift
+from driftline.profiles import NumericBinning, NumericProfile, merge
+from tests.benchmarks.drift_data import START, Baseline, Columns, Log, window_at
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "drift_speed.md"
 FEATURES, BASELINE_ROWS, DAY_ROWS, SMALL_ROWS = 30, 333_000, 100_000, 10_000
@@ -55,6 +57,7 @@ def measured() -> dict[str, tuple[float, float]]:
     calibrated = DriftDetector(calibration=calibration)
     window, now = window_at(24 * 28), baseline.counter.profiles(log.columns(24 * 28, 24))
     verdict = calibrated.detect_profile_drift(baseline.reference, now, window=window)
+    drifted, evidence = _drifted(log, baseline, calibration)
     return {
         "count a day of 100,000 rows into the baseline's cells": best_of(count_day),
         "all tests on ready profiles, analytic": best_of(lambda: detector.detect_profile_drift(counted, day)),
@@ -63,6 +66,9 @@ def measured() -> dict[str, tuple[float, float]]:
         ),
         "HTML report with all distributions": best_of(
             lambda: calibrated.generate_drift_report(verdict, "Drift", ReportFormat.HTML)
+        ),
+        "locate the drift of all features (hour of 14 days, groups)": best_of(
+            lambda: localize_drift(drifted, window, evidence)
         ),
         "arrays, 10,000 against 10,000 rows, all tests, exact": best_of(
             lambda: detector.detect_multivariate_drift(small, small)
@@ -76,6 +82,29 @@ def measured() -> dict[str, tuple[float, float]]:
         "build the calibration (672 hourly profiles of 30 features)": best_of(
             lambda: build_calibration(baseline.slices, 24), 2
         ),
+    }
+
+
+def _drifted(log: Log, baseline: Baseline, calibration: Calibration) -> tuple[DriftVerdict, LocalizationEvidence]:
+    """A window in which all features drift from its sixth hour on, and the hours of two weeks."""
+    hours = range(24 * 15, 24 * 29)
+    profiles = [baseline.counter.profiles(_shifted(log.columns(hour, 1), hour >= 24 * 28 + 6)) for hour in hours]
+    current = {name: merge([each[name] for each in profiles[-24:]]) for name in baseline.reference}
+    verdict = DriftDetector(calibration=calibration).detect_profile_drift(
+        baseline.reference, current, window=window_at(24 * 28)
+    )
+    starts = [START + timedelta(hours=hour) for hour in hours]
+    history = {name: list(zip(starts, [each[name] for each in profiles], strict=True)) for name in current}
+    seasons = {name: each.season for name, each in calibration.features.items()}
+    return verdict, LocalizationEvidence(history=history, seasons=seasons)
+
+
+def _shifted(columns: Columns, is_changed: bool) -> Columns:
+    if not is_changed:
+        return columns
+    return {
+        name: values + 1.5 if values.dtype.kind == "f" else np.where(values % 2, values, 0)
+        for name, values in columns.items()
     }
 
 

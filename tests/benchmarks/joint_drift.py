@@ -25,7 +25,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from driftline.drift import MultivariateCalibration, check_multivariate, learn_multivariate
-from driftline.drift.multivariate_calibration import SIZES
+from driftline.drift.multivariate_learning import SIZES
 from tests.benchmarks.drift_data import Columns, Log
 from tests.benchmarks.false_alarms import DAYS, STEP_HOURS, share_in_words
 
@@ -37,6 +37,9 @@ PLAN = {200: (2, 60, 10), 1_000: (1, 60, 10), 10_000: (1, 60, 10)}
 PAIRS = {("feature_05", "feature_06"): 0.6, ("feature_07", "feature_08"): 0.5}
 """Features that are correlated, at unchanged margins."""
 P_LEVELS = (0.0025, 0.01, 0.05)
+UNSTEADY = {12: (6, 20), 28: (2, 20)}
+"""Days of the baseline: (baselines, windows after each); `UNSTEADY_ROWS` a day."""
+UNSTEADY_ROWS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +89,7 @@ def measured(kind: str, seed: int, size: int, scale: float) -> dict[str, Any]:
     windows, changed = (round(count * scale) for count in PLAN[size][1:])
     world = World(Log.of(7_000 + seed, 24 * DAYS + STEP_HOURS * windows, size, seasonal=kind == "seasonal"))
     rng = np.random.default_rng(seed)
-    days = [world.frame(24 * day, 24) for day in range(DAYS)]
-    reference = pd.concat([_sampled(day, -(-REFERENCE // DAYS), rng) for day in days], ignore_index=True)
-    samples = [_sampled(day, SIZES[-1], rng) for day in days]
-    began = time.process_time()
-    blocks = np.repeat(np.arange(DAYS), [len(sample) for sample in samples])
-    calibration = learn_multivariate(pd.concat(samples, ignore_index=True), blocks, score="score")
-    learning = time.process_time() - began
-    judge = Judge(calibration, reference, rng)
+    judge = learned(world, DAYS, rng)
     for index in range(windows):
         first = 24 * DAYS + STEP_HOURS * index
         independent = world.log.columns(first, 24)
@@ -104,14 +100,42 @@ def measured(kind: str, seed: int, size: int, scale: float) -> dict[str, Any]:
                 judge.look(title, world.correlated(independent, first, 24, pair))
             for title, alter in ALTERATIONS.items():
                 judge.look(title, alter(clean))
-    return {"kind": kind, "size": size, "learning": learning, "sizes": sorted(calibration.nulls), **judge.figures()}
+    return {"kind": kind, "size": size, **judge.figures()}
+
+
+def unsteady(days: int, seed: int, scale: float) -> dict[str, Any]:
+    """A short baseline of days that differ by themselves, and as many such days after it: none of them drifts."""
+    windows = round(UNSTEADY[days][1] * scale)
+    world = World(Log.unsteady(9_000 + seed, 24 * (days + windows), UNSTEADY_ROWS))
+    rng = np.random.default_rng(seed)
+    judge = learned(world, days, rng)
+    for index in range(windows):
+        judge.look("clean", world.frame(24 * (days + index), 24))
+    return {"kind": "unsteady", "size": days, **judge.figures()}
+
+
+def learned(world: World, days: int, rng: np.random.Generator) -> Judge:
+    """Learns the baseline that the world begins with."""
+    frames = [world.frame(24 * day, 24) for day in range(days)]
+    reference = pd.concat([_sampled(frame, -(-REFERENCE // days), rng) for frame in frames], ignore_index=True)
+    samples = [_sampled(frame, SIZES[-1], rng) for frame in frames]
+    began = time.process_time()
+    blocks = np.repeat(np.arange(days), [len(sample) for sample in samples])
+    calibration = learn_multivariate(pd.concat(samples, ignore_index=True), blocks, score="score")
+    return Judge(calibration, reference, rng, time.process_time() - began)
 
 
 class Judge:
     """Checks windows and keeps what came of them."""
 
-    def __init__(self, calibration: MultivariateCalibration, reference: pd.DataFrame, rng: np.random.Generator) -> None:
-        self._calibration, self._reference, self._rng = calibration, reference, rng
+    def __init__(
+        self,
+        calibration: MultivariateCalibration,
+        reference: pd.DataFrame,
+        rng: np.random.Generator,
+        learning: float,
+    ) -> None:
+        self._calibration, self._reference, self._rng, self._learning = calibration, reference, rng, learning
         self._looked: Tally[str] = Tally()
         self._found: dict[str, Tally[str]] = {}
         self._least: list[float] = []
@@ -133,6 +157,8 @@ class Judge:
 
     def figures(self) -> dict[str, Any]:
         return {
+            "learning": self._learning,
+            "sizes": sorted(self._calibration.nulls),
             "looked": dict(self._looked),
             "found": {title: dict(tally) for title, tally in self._found.items()},
             "below": {str(level): sum(each <= level for each in self._least) for level in P_LEVELS},
@@ -147,7 +173,8 @@ def _sampled(frame: pd.DataFrame, rows: int, rng: np.random.Generator) -> pd.Dat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=list(PLAN))
-    parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal"])
+    parser.add_argument("--kinds", nargs="*", default=["iid", "seasonal", "unsteady"])
+    parser.add_argument("--days", type=int, nargs="*", default=list(UNSTEADY), help="baselines of unsteady days")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the planned windows to judge")
     parser.add_argument(
         "--keep", action="store_true", help="keep the figures of earlier runs for other sizes and kinds"
@@ -155,19 +182,30 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=EVIDENCE)
     arguments = parser.parse_args()
     known = json.loads(arguments.output.with_suffix(".json").read_text(encoding="utf-8")) if arguments.keep else []
-    runs = [run for run in known if run["size"] not in arguments.sizes or run["kind"] not in arguments.kinds]
-    for size in arguments.sizes:
-        for kind in arguments.kinds:
-            for seed in range(PLAN[size][0]):
-                runs.append(measured(kind, seed, size, arguments.scale))
-                sys.stdout.write(f"{json.dumps(runs[-1])}\n")
-                sys.stdout.flush()
-    write(arguments.output, runs)
+    plan = [
+        *((kind, size) for size in arguments.sizes for kind in arguments.kinds if kind != "unsteady"),
+        *(("unsteady", days) for days in arguments.days if "unsteady" in arguments.kinds),
+    ]
+    runs = [run for run in known if (run["kind"], run["size"]) not in plan]
+    for kind, size in plan:
+        for seed in range(UNSTEADY[size][0] if kind == "unsteady" else PLAN[size][0]):
+            of_unsteady = kind == "unsteady"
+            runs.append(
+                unsteady(size, seed, arguments.scale) if of_unsteady else measured(kind, seed, size, arguments.scale)
+            )
+            sys.stdout.write(f"{json.dumps(runs[-1])}\n")
+            sys.stdout.flush()
+            write(arguments.output, runs)
 
 
 def write(path: Path, runs: list[dict[str, Any]]) -> None:
     """The figures, and the page made of them."""
-    lines = [*_introduction(), *_false_alarms(runs), *_detection(runs), *_cost(runs), ""]
+    steady = [run for run in runs if run["kind"] != "unsteady"]
+    restless = [run for run in runs if run["kind"] == "unsteady"]
+    lines = [*_introduction()]
+    if steady:
+        lines += [*_false_alarms(steady), *_detection(steady), *_cost(steady)]
+    lines += [*(_unsteady(restless) if restless else ()), ""]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines), encoding="utf-8")
     path.with_suffix(".json").write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
@@ -215,6 +253,30 @@ def _detection(runs: list[dict[str, Any]]) -> list[str]:
                 found = [sum(run["found"][title].get(test, 0) for run in group) / looked for test in tests]
                 shares = " | ".join(f"{share:.0%}" for share in found)
                 lines.append(f"| {kind}, {size:,} | {title} | {looked} | {shares} |")
+    return lines
+
+
+def _unsteady(runs: list[dict[str, Any]]) -> list[str]:
+    tests = ("domain_classifier", "pca_reconstruction", "correlation_change", "score_drift")
+    lines = ["", "## Days that differ by themselves: clean windows that alarm", ""]
+    lines += [
+        f"Every feature's level is another one each day (sd 0.3, independent), {UNSTEADY_ROWS:,} rows a day; windows",
+        "are the days after the baseline. What a short baseline says of how much days differ is uncertain: the budget",
+        "is kept on the average of baselines, and an unlucky one has more than its share (*worst*).",
+        "",
+        "| days of the baseline | baselines | windows | alarms | " + " | ".join(tests) + " | worst baseline |",
+        "|---:|---:|---:|---:|" + "---:|" * (len(tests) + 1),
+    ]
+    for (_, days), group in sorted(_groups(runs).items()):
+        windows = sum(run["looked"]["clean"] for run in group)
+        found = [run["found"]["clean"] for run in group]
+        by_test = " | ".join(str(sum(tally.get(test, 0) for tally in found)) for test in tests)
+        alarms, worst = sum(tally["any"] for tally in found), max(tally["any"] for tally in found)
+        shares = share_in_words(alarms, windows)
+        of_one = group[0]["looked"]["clean"]
+        lines.append(f"| {days} | {len(group)} | {windows} | {shares} | {by_test} | {worst} of {of_one} |")
+    below = [f"{sum(run['below'][str(level)] for run in runs)}" for level in P_LEVELS]
+    lines += ["", f"Smallest p-value, corrected, <= 0.25 %, 1 %, 5 %: {', '.join(below)} windows."]
     return lines
 
 

@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
+import yaml
 
+from driftline.config.model_config import Schedule
+from driftline.monitoring.schedule import last_tick
 from driftline.store.engine import store_transaction
 from driftline.store.registry import change_routes, register_version
 from tests.dags.conftest import Installation, wait_until
@@ -98,6 +101,39 @@ def test_a_paused_monitor_is_an_incident(installation: Installation) -> None:
             assert installation.rows(opened) == [("open",)]
     told = [str(request.body) for request in installation.receiver.requests if WATCHER in str(request.body)]
     assert len([body for body in told if f"{PAUSED} is paused" in body]) == 1
+
+
+@pytest.fixture
+def failed_run(installation: Installation) -> Iterator[None]:
+    """The monitor's run of the last window has failed; paused, so that the scheduler does not make it good."""
+    cron = yaml.safe_load((installation.models / "arrival_delay.yaml").read_text()).get("schedule", {}).get("cron")
+    end = last_tick(cron or Schedule().cron, datetime.now(UTC))
+    start = last_tick(cron or Schedule().cron, end - timedelta(microseconds=1))
+    runs, path = installation.airflow.api, f"/api/v2/dags/{PAUSED}/dagRuns"
+    with switched(installation, PAUSED, on=False):
+        there = {run["logical_date"]: run for run in installation.runs(PAUSED) if run["logical_date"] is not None}
+        known = next((run for date, run in there.items() if datetime.fromisoformat(date) == start), None)
+        run = known or runs("POST", path, {"logical_date": start.isoformat()})
+        address = f"{path}/{quote(run['dag_run_id'], safe='')}"
+        runs("PATCH", address, {"state": "failed"})
+        yield
+        if known is None:
+            runs("DELETE", address)
+        else:
+            runs("PATCH", address, {"state": known["state"] if known["state"] in {"success", "failed"} else "queued"})
+
+
+def test_a_monitor_whose_last_run_failed_is_one_incident_and_told_once(
+    installation: Installation, failed_run: None
+) -> None:
+    opened = "SELECT status FROM driftline.incidents WHERE model = 'arrival_delay' AND cause = 'monitor_failing'"
+    said = f"The last scheduled run of {PAUSED} failed."
+    with switched(installation, WATCHER, on=True):
+        for _ in range(2):
+            run_id = installation.run(WATCHER)
+            assert installation.wait_for_run(WATCHER, run_id) == "success", installation.errors(WATCHER)
+            assert installation.rows(opened) == [("open",)]
+    assert len([request for request in installation.receiver.requests if said in str(request.body)]) == 1
 
 
 def test_the_guards_old_runs_are_deleted_as_the_task_does_it(installation: Installation) -> None:

@@ -42,7 +42,8 @@ def is_silenced(silences: Iterable[Silence], cause: str, subjects: Collection[st
 
     One subject that nobody has silenced is enough to tell all. The ``silences`` are those in force, of the model.
     """
-    matching = [silence for silence in silences if silence.cause in {"", cause}]
+    check = cause.partition("/")[0]  # of a check with several causes: what is silenced is the check
+    matching = [silence for silence in silences if silence.cause in {"", check}]
     if any(not silence.subject for silence in matching):
         return True
     silenced = {silence.subject for silence in matching}

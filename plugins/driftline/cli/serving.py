@@ -18,6 +18,7 @@ from rich.table import Table
 from driftline.cli.exit_codes import ExitCode
 from driftline.cli.options import AsJson
 from driftline.errors import InputError
+from driftline.serving import VersionHealth, VersionStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -79,6 +80,59 @@ def versions(model: ModelName, as_json: AsJson = False) -> None:
             plain(version.artifact_uri),
         )
     Console().print(table if known else f"{model} has no registered version.", highlight=False)
+
+
+def register(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(help="What the prediction log calls it.", show_default=False)],
+    artifact_uri: Annotated[str, typer.Option(help="Where its artefact is, for example s3://models/fraud/7.")],
+    shadow: Annotated[bool, typer.Option("--shadow", help="It predicts beside the others; nobody uses it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version known, so that it can be promoted. It gets no traffic by this.
+
+    Exit code 0: known now (or was already); 2: refused, and the message says why.
+    """
+    from driftline.store.registry import register_version
+
+    with _transaction() as connection:
+        is_new = register_version(
+            connection,
+            model=_required_name(model, "model"),
+            version=_required_name(version, "version"),
+            artifact_uri=_required_name(artifact_uri, "--artifact-uri"),
+            at=datetime.now(UTC),
+            status=VersionStatus.SHADOW if shadow else VersionStatus.REGISTERED,
+        )
+    if as_json:
+        typer.echo(json.dumps({"model": model, "version": version, "is_new": is_new}, indent=2))
+        return
+    said = f"Registered {version} of {model}." if is_new else f"{version} of {model} is registered already."
+    Console().print(said, highlight=False, markup=False)
+
+
+def mark(
+    model: ModelName,
+    version: Version,
+    status: Annotated[VersionStatus | None, typer.Option(help="What it is used for.")] = None,
+    health: Annotated[VersionHealth | None, typer.Option(help="How its serving is.")] = None,
+) -> None:
+    """Set a version's status or health: a quarantined one that was found good, one that is not to be rolled back to.
+
+    Exit code 0: set; 2: refused, and the message says why.
+    """
+    from driftline.store.registry import set_health, set_status
+
+    if status is None and health is None:
+        raise InputError("Give --status, --health, or both: there is nothing to set.")
+    now = datetime.now(UTC)
+    with _transaction() as connection:
+        if status is not None:
+            set_status(connection, model=model, version=version, status=status, at=now)
+        if health is not None:
+            set_health(connection, model=model, version=version, health=health, at=now)
+    told = ", ".join(each.value for each in (status, health) if each is not None)
+    Console().print(f"{version} of {model}: {told}.", highlight=False, markup=False)
 
 
 def promote(  # noqa: PLR0917 - typer's options
@@ -189,6 +243,12 @@ def _required(reason: str) -> str:
     if not reason.strip():
         raise InputError("--reason is empty. The history keeps why routes were changed: say it.")
     return reason
+
+
+def _required_name(name: str, what: str) -> str:
+    if not name.strip():
+        raise InputError(f"The {what} is empty.")
+    return name
 
 
 def person() -> str:

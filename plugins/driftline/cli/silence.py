@@ -53,12 +53,13 @@ def add(  # noqa: PLR0917 - typer's options
     models: Models = DEFAULT_MODELS,
 ) -> None:
     """Silence a model: incidents are opened and kept, nobody is told until the silence ends."""
+    from driftline.rollback import Trigger
     from driftline.store.engine import store_transaction
     from driftline.store.silences import add_silence
 
     if model != INSTALLATION:
         configured_model(model, models)
-    causes = [cause.value for cause in (*Check, *Cause)]
+    causes = list(dict.fromkeys(cause.value for cause in (*Check, *Cause, *Trigger)))
     if check and check not in causes:
         raise InputError(f"--check is {check!r}. Choose from: {', '.join(causes)}.")
     try:

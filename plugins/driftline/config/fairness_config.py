@@ -38,11 +38,15 @@ class FairnessCriterion(StrEnum):
     EQUALIZED_ODDS = "equalized_odds"
     PREDICTIVE_PARITY = "predictive_parity"
     CALIBRATION = "calibration"
+    ACCURACY = "accuracy"
+    """Of several classes."""
     MAE = "mae"
     BIAS = "bias"
 
 
 REGRESSION_CRITERIA = frozenset({FairnessCriterion.MAE, FairnessCriterion.BIAS})
+MULTICLASS_CRITERIA = frozenset({FairnessCriterion.ACCURACY})
+BINARY_CRITERIA = frozenset(FairnessCriterion) - REGRESSION_CRITERIA - MULTICLASS_CRITERIA
 
 
 class ProtectedAttribute(StrictModel):

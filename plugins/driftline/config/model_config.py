@@ -15,11 +15,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from driftline.config.alerts_config import Alerts
 from driftline.config.durations import Duration
 from driftline.config.fairness_config import (
+    BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     PROTECTED,
     REGRESSION_CRITERIA,
     Fairness,
     FairnessCheck,
-    FairnessCriterion,
     JoinKey,
 )
 from driftline.config.rollback_config import Guard, Rollback
@@ -33,7 +34,7 @@ from driftline.config.strict_model import (
     exactly_one_source,
     refuse_repeats,
 )
-from driftline.findings import RESERVED_SUBJECTS, Check, Severity
+from driftline.findings import RESERVED_SUBJECTS, Check, Severity, class_score, own_score
 
 NO_MOMENT = "is not a date and time, for example 2026-01-01T00:00:00+00:00"
 
@@ -69,6 +70,11 @@ def _refuse_protected(name: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
+_CRITERIA = {
+    Task.BINARY_CLASSIFICATION: BINARY_CRITERIA,
+    Task.MULTICLASS_CLASSIFICATION: MULTICLASS_CRITERIA,
+    Task.REGRESSION: REGRESSION_CRITERIA,
+}
 _TOLD = {Task.REGRESSION: "a regression", Task.MULTICLASS_CLASSIFICATION: "a classification of several classes"}
 
 
@@ -139,6 +145,9 @@ class Feature(StrictModel):
     """The column in the prediction log, where it is not called `name`."""
     importance: Annotated[float, Field(ge=0)] | None = None
     """How much the model leans on it (any scale): ranks what moved by harm."""
+    pipeline: Name | None = None
+    """What fills it upstream (a job, a table, a feature view): features of one pipeline that move at about the same
+    time are told as one cause, by its name."""
 
     @field_validator("name")
     @classmethod
@@ -215,7 +224,7 @@ class DriftCheck(StrictModel):
     wasserstein: Annotated[float, Field(gt=0)] = 0.1
     """Mean distance moved, in standard deviations of the baseline."""
     spread: Annotated[float, Field(gt=0)] = 0.1
-    total_variation: Annotated[float, Field(gt=0, le=1)] = 0.05
+    total_variation: Annotated[float, Field(gt=0, le=1)] = 0.03
     """Share of a categorical feature's rows that would have to change their level."""
     null_share: Share = 0.02
     """A rise or fall of the null share by less (in shares, 0.02 = 2 points) is not drift."""
@@ -411,6 +420,14 @@ class ModelConfig(StrictModel):
         if isinstance(self.features, list):
             refuse_repeats("features", [feature.name for feature in self.features])
         refuse_repeats("segments", [segment.column for segment in self.segments])
+        of_classes = {
+            subject for name in self.predictions.scores or () for subject in (class_score(name), own_score(name))
+        }
+        features = self.features if isinstance(self.features, list) else []
+        if taken := sorted(of_classes & {feature.name for feature in features}):
+            raise ValueError(
+                f"features: {', '.join(taken)}: so the scores of the classes are called; choose other names"
+            )
         return self
 
     @model_validator(mode="after")
@@ -446,9 +463,7 @@ class ModelConfig(StrictModel):
             raise ValueError("rollback.on: fairness is not checked; name its attributes in `fairness`, and enable it")
         if join is not None and join.on is JoinKey.ENTITY and self.predictions.entity is None:
             raise ValueError("fairness.join.on: is entity, but `predictions` maps no `entity`")
-        allowed = (
-            REGRESSION_CRITERIA if self.task is Task.REGRESSION else frozenset(FairnessCriterion) - REGRESSION_CRITERIA
-        )
+        allowed = _CRITERIA[self.task]
         if strange := sorted(set(configured.criteria or ()) - allowed):
             raise ValueError(
                 f"checks.fairness: {', '.join(strange)} cannot be judged for {self.task.value}; "

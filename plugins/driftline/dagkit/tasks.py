@@ -145,7 +145,7 @@ def _context(context: Any, model: str, key: WindowKey) -> Any:
 
 def _publish(model: str, window: Window, summary: dict[str, Any], context: Any) -> None:
     """One asset event per outcome, so that other DAGs (retraining) can be scheduled on it."""
-    outcomes = [cause["check"] for cause in summary["causes"]] or [ALL_CLEAR]
+    outcomes = list(dict.fromkeys(cause["check"] for cause in summary["causes"])) or [ALL_CLEAR]
     events = context["outlet_events"][AssetAlias(outcome_alias(model))]
     for outcome in outcomes:
         events.add(Asset(outcome_asset(model, outcome)), extra={**as_key(window), "model": model, **summary})

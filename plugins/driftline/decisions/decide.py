@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from driftline.findings import Check, Finding, Severity, Status, by_severity, worst
-
-_NAMED_SUBJECTS = 5
+from driftline.decisions.causes import Cause, causes_of, named_subjects
+from driftline.findings import Check, Finding, Severity, Status, worst
 
 
 class Verdict(StrEnum):
@@ -32,17 +31,6 @@ class Policy:
 
     alert_severity: Severity = Severity.MEDIUM
     rollback_checks: frozenset[Check] = frozenset()
-
-
-@dataclass(frozen=True)
-class Cause:
-    """The findings of one check that alert together: one incident."""
-
-    check: Check
-    severity: Severity
-    title: str
-    findings: tuple[Finding, ...]
-    """The most severe first."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ def decide(policy: Policy, findings: Sequence[Finding]) -> Decision:
 
 
 def _causes(policy: Policy, findings: Sequence[Finding]) -> list[Cause]:
-    causes = []
+    causes: list[Cause] = []
     for check in Check:
         alarming = [
             finding
@@ -86,17 +74,8 @@ def _causes(policy: Policy, findings: Sequence[Finding]) -> list[Cause]:
             and finding.status is Status.DETECTED
             and finding.severity.rank >= policy.alert_severity.rank
         ]
-        if alarming:
-            ranked = tuple(by_severity(alarming))
-            causes.append(Cause(check, worst(ranked), _title(check, ranked), ranked))
+        causes += causes_of(check, alarming)
     return sorted(causes, key=lambda cause: -cause.severity.rank)
-
-
-def _title(check: Check, findings: Sequence[Finding]) -> str:
-    subjects = list(dict.fromkeys(finding.subject for finding in findings))
-    named = ", ".join(subjects[:_NAMED_SUBJECTS])
-    more = f" and {len(subjects) - _NAMED_SUBJECTS} more" if len(subjects) > _NAMED_SUBJECTS else ""
-    return f"{check.value.capitalize()}: {named}{more}"
 
 
 def _bad_version(policy: Policy, findings: Sequence[Finding]) -> str | None:
@@ -127,14 +106,8 @@ def _calm(findings: Sequence[Finding]) -> str:
     if not noted:
         parts = ["Nothing found" if unevaluated else "All clear"]
     else:
-        parts = [f"Noted, too small to alert: {_subjects(noted)}"]
+        parts = [f"Noted, too small to alert: {named_subjects(noted)}"]
     if unevaluated:
         reason = Counter(finding.reason for finding in unevaluated).most_common(1)[0][0]
-        parts.append(f"not evaluated: {_subjects(unevaluated)} ({reason.rstrip('.')})")
+        parts.append(f"not evaluated: {named_subjects(unevaluated)} ({reason.rstrip('.')})")
     return "; ".join(parts) if findings else "No check is enabled"
-
-
-def _subjects(findings: Sequence[Finding]) -> str:
-    subjects = list(dict.fromkeys(finding.subject for finding in findings))
-    more = f" and {len(subjects) - _NAMED_SUBJECTS} more" if len(subjects) > _NAMED_SUBJECTS else ""
-    return ", ".join(subjects[:_NAMED_SUBJECTS]) + more

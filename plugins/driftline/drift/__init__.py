@@ -12,7 +12,8 @@ from driftline.drift.cell_tests import (
 )
 from driftline.drift.detector import DriftDetector
 from driftline.drift.multivariate import check_multivariate
-from driftline.drift.multivariate_calibration import MultivariateCalibration, learn_multivariate
+from driftline.drift.multivariate_calibration import MultivariateCalibration
+from driftline.drift.multivariate_learning import learn_multivariate
 from driftline.drift.multivariate_tests import CorrelationTest, DomainClassifierTest, ReconstructionTest, ScoreTest
 from driftline.drift.rank_tests import CramerVonMises, KolmogorovSmirnovTest, WassersteinDistance
 from driftline.drift.report import ReportFormat

@@ -6,7 +6,7 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -123,7 +123,7 @@ class Calibration:
             return pair
         if feature.season.group_starts[-1] >= pair.expected.size:
             return pair
-        return replace(pair, expected=feature.season.expected(pair.expected, slices))
+        return pair.with_expected(feature.season.expected(pair.expected, slices))
 
     def explained(self, size: int) -> str:
         """What was learned, for people: per feature season, overdispersion, and the thresholds at ``size`` rows."""

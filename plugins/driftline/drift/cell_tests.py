@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from scipy import special
@@ -39,13 +40,17 @@ class CellDriftTest(DriftTest):
         pair.require_finite_values()
         return pair.groups
 
+    def shares(self, pair: Pair) -> tuple[Floats, Floats]:
+        """The cells' shares on both sides."""
+        pair.require_finite_values()
+        return pair.group_shares
+
     def p_value(self, measurement: Measurement) -> float:
-        statistic, freedom = measurement.pair.chi_square
-        return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+        return measurement.pair.chi_square_p_value
 
     def critical_chi_square(self, measurement: Measurement) -> float:
         """Per effective row."""
-        return float(special.chdtri(measurement.degrees_of_freedom, self.significance)) / measurement.effective_size
+        return chi_square_quantile(measurement.degrees_of_freedom, self.significance) / measurement.effective_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,7 @@ class JensenShannonDivergence(CellDriftTest):
     name: ClassVar[str] = "jensen_shannon"
 
     def measure(self, pair: Pair) -> Measurement:
-        divergence = distances.jensen_shannon_divergence(*self.cells(pair))
+        divergence = distances.jensen_shannon_divergence(*self.shares(pair))
         return self.measured(pair, divergence, divergence)
 
     def critical_value(self, measurement: Measurement) -> float:
@@ -109,7 +114,7 @@ class HellingerDistance(CellDriftTest):
     name: ClassVar[str] = "hellinger"
 
     def measure(self, pair: Pair) -> Measurement:
-        distance = distances.hellinger_distance(*self.cells(pair))
+        distance = distances.hellinger_distance(*self.shares(pair))
         return self.measured(pair, distance, distance)
 
     def critical_value(self, measurement: Measurement) -> float:
@@ -128,19 +133,19 @@ class TotalVariation(CellDriftTest):
     """
 
     name: ClassVar[str] = "total_variation"
-    floor: float = 0.05
+    floor: float = 0.03
 
     def measure(self, pair: Pair) -> Measurement:
-        cells = self.cells(pair)
-        distance = distances.total_variation(*cells)
+        shares = self.shares(pair)
+        distance = distances.total_variation(*shares)
         return Measurement(
             pair=pair,
             statistic=distance,
             effect=distance,
             reference_size=pair.reference_size,
             current_size=pair.current_size,
-            degrees_of_freedom=cells[0].size - 1,
-            details={"largest_share_difference": distances.largest_share_difference(*cells)},
+            degrees_of_freedom=shares[0].size - 1,
+            details={"largest_share_difference": distances.largest_share_difference(*shares)},
         )
 
     def critical_value(self, measurement: Measurement) -> float:
@@ -162,25 +167,28 @@ class ChiSquareTest(CellDriftTest):
     """
 
     name: ClassVar[str] = "chi_square"
-    floor: float = 0.05
+    floor: float = 0.03
 
     def measure(self, pair: Pair) -> Measurement:
-        cells = self.cells(pair)
+        shares = self.shares(pair)
         statistic, freedom = pair.chi_square
         if not freedom:
             raise NotEvaluable("Too few rows per level: pooled, all levels are one cell.")
         return Measurement(
             pair=pair,
             statistic=statistic,
-            effect=distances.total_variation(*cells),
+            effect=distances.total_variation(*shares),
             reference_size=pair.reference_size,
             current_size=pair.current_size,
             degrees_of_freedom=freedom,
             details={"degrees_of_freedom": freedom},
         )
 
-    def p_value(self, measurement: Measurement) -> float:
-        return float(special.chdtrc(measurement.degrees_of_freedom, measurement.statistic))
-
     def critical_value(self, measurement: Measurement) -> float:
-        return float(special.chdtri(measurement.degrees_of_freedom, self.significance))
+        return chi_square_quantile(measurement.degrees_of_freedom, self.significance)
+
+
+@lru_cache(maxsize=256)
+def chi_square_quantile(degrees_of_freedom: int, tail: float) -> float:
+    """What chi-square exceeds with probability ``tail``: the same for most features of a window."""
+    return float(special.chdtri(degrees_of_freedom, tail))

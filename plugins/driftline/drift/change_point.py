@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import linalg, special
 
 from driftline.drift.change_point_season import with_daily_cycle
 from driftline.errors import InputError
@@ -101,7 +102,7 @@ def date_onset(hours: Sequence[datetime], counts: Floats, expected: Floats, wind
     Parameters
     ----------
     hours
-        Starts of the slices, rising; hours without rows may be missing. At most a few hundred (cost is cubic).
+        Starts of the slices, rising; hours without rows may be missing. At most a few hundred (cost is quadratic).
     counts
         Rows per hour and cell, shape (hours, cells).
     expected
@@ -174,36 +175,50 @@ class _ScorePath:
 
     def step_gains(self) -> Floats:
         """Per hour, the log likelihood ratio of a step there."""
-        weights = self.precision
-        if weights.ndim == 1:
-            return self._gains(_sums_to_end(weights * self.scores), _sums_to_end(weights))
-        weighted = _sums_to_end(weights.T).T
-        return self._gains(self.scores @ weighted, np.diag(_sums_to_end(weighted)))
+        return _gains(_sums_to_end(self._weighted), self._step_squares)
 
     def rise_gains(self) -> Floats:
         """Per hour, the same of a straight rise from there to the end."""
-        # A rise from p is the sum of (position - p + 1): two sums to the end instead of a product of matrices.
-        weights, positions, offset = self.precision, self.positions, self.positions - 1
-        if weights.ndim == 1:
-            products = weights * self.scores
-            squares = _sums_to_end(weights * positions**2) - 2 * offset * _sums_to_end(weights * positions)
-            return self._gains(
-                _sums_to_end(products * positions) - offset * _sums_to_end(products),
-                squares + offset**2 * _sums_to_end(weights),
-            )
-        weighted = _sums_to_end((weights * positions).T).T - _sums_to_end(weights.T).T * offset
-        squares = np.diag(_sums_to_end(weighted * positions[:, None]) - _sums_to_end(weighted) * offset)
-        return self._gains(self.scores @ weighted, squares)
+        # A rise from p is the sum of (position - p + 1): sums to the end instead of a product of matrices.
+        positions, offset, weighted = self.positions, self.positions - 1, self._weighted
+        own, later, later_positions = self._weights
+        mixed = _sums_to_end(positions * (own + later) + later_positions)
+        squares = _sums_to_end(positions * (positions * own + 2 * later_positions))
+        return _gains(
+            _sums_to_end(weighted * positions) - offset * _sums_to_end(weighted),
+            squares - offset * (2 * mixed - offset * self._step_squares),
+        )
 
-    def _gains(self, products: Floats, squares: Floats) -> Floats:
-        """From each shape's product with the scores and with itself."""
-        gains: Floats = products**2 / (2 * np.maximum(squares, 1e-300))
-        return gains
+    @cached_property
+    def _weighted(self) -> Floats:
+        """The precision times the scores."""
+        return self.precision * self.scores if self.precision.ndim == 1 else self.precision @ self.scores
+
+    @cached_property
+    def _weights(self) -> tuple[Floats, Floats, Floats]:
+        """Per hour its own precision; the sum of those with all later hours, and the same times their positions."""
+        if self.precision.ndim == 1:
+            return self.precision, np.zeros_like(self.scores), np.zeros_like(self.scores)
+        later = np.triu(self.precision, 1)
+        return np.diag(self.precision), later.sum(axis=1), later @ self.positions
+
+    @cached_property
+    def _step_squares(self) -> Floats:
+        """A step's product with itself: the sum of the precision's square from each hour to the end."""
+        own, later, _ = self._weights
+        return _sums_to_end(own + 2 * later)
+
+
+def _gains(products: Floats, squares: Floats) -> Floats:
+    """From each shape's product with the scores and with itself."""
+    gains: Floats = products**2 / (2 * np.maximum(squares, 1e-300))
+    return gains
 
 
 def _sums_to_end(values: Floats) -> Floats:
-    """Sums along the first axis, from each place to the end."""
-    return np.cumsum(values[::-1], axis=0)[::-1]
+    """Sums from each place to the end."""
+    sums: Floats = values[::-1].cumsum()[::-1]
+    return sums
 
 
 def _precision(path: _ScorePath) -> Floats:
@@ -215,9 +230,25 @@ def _precision(path: _ScorePath) -> Floats:
         return path.precision / max(lags[0] / usual, 1.0)
     memory = float(np.clip(lags[2] / lags[1], 0.3, LONGEST_MEMORY))
     wander = lags[1] / memory
-    apart = np.abs(path.positions[:, None] - path.positions[None, :])
-    covariance = wander * memory**apart + np.diag(sampling * max((lags[0] - wander) / usual, 0.2))
-    return np.asarray(np.linalg.inv(covariance), dtype=np.float64)
+    noise = sampling * max((lags[0] - wander) / usual, 0.2)
+    return inverse_of_sum(wander, memory ** np.diff(path.positions), noise)
+
+
+def inverse_of_sum(wander: float, kept: Floats, noise: Floats) -> Floats:
+    """Inverse of the covariance of a wandering level (variance ``wander``) plus independent ``noise`` (per hour).
+
+    ``kept`` is the correlation of each hour's level with the one before. The level is a Markov chain, whose inverse
+    covariance ``B`` has three diagonals; ``(L + D)^-1 = 1/D - 1/D (B + 1/D)^-1 1/D`` (Woodbury) then costs the square
+    of the hours and not their cube.
+    """
+    fresh = 1 / (wander * (1 - kept**2))
+    banded = np.zeros((2, noise.size))
+    banded[0, 1:] = -kept * fresh
+    banded[1] = 1 / noise + np.append(1 / wander, fresh) + np.append(kept**2 * fresh, 0.0)
+    inverse = linalg.solveh_banded(banded, np.diag(-1 / noise), overwrite_b=True, check_finite=False)
+    inverse /= noise[:, None]
+    inverse[np.diag_indices(noise.size)] += 1 / noise
+    return np.asarray(inverse, dtype=np.float64)
 
 
 def _flexible_residuals(path: _ScorePath) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def expected_in_season(
     groups = np.searchsorted(np.array(season.group_starts), np.arange(fine.size), side="right") - 1
     overlap = np.zeros((len(season.group_starts), cells.count))
     np.add.at(overlap, (groups, cells.membership), fine)
-    basis = _hourly(hours, season.harmonics) - np.array(season.centre)
+    basis = _hourly(tuple(hours), season.harmonics) - np.array(season.centre)
     with np.errstate(divide="ignore", invalid="ignore"):
         change = basis @ np.array(season.coefficients) * fine.sum() / overlap.sum(axis=1)
     ratio = np.maximum(1 + np.nan_to_num(change, posinf=0.0, neginf=0.0), SMALLEST_RATIO)
@@ -66,7 +67,7 @@ def with_daily_cycle(shares: Floats, counts: Floats, hours: Sequence[datetime], 
     if np.unique(days).size < LEAST_DAYS + 1:
         return shares
     rows = counts.sum(axis=1, keepdims=True)
-    basis = _hourly(hours, DAILY_HARMONICS)
+    basis = _hourly(tuple(hours), DAILY_HARMONICS)
     within = _within_days(np.hstack([basis, counts / rows - shares]), rows, days)
     design, deviations = within[:, : basis.shape[1]], within[:, basis.shape[1] :]
     root = np.sqrt(rows / rows.mean())
@@ -76,11 +77,14 @@ def with_daily_cycle(shares: Floats, counts: Floats, hours: Sequence[datetime], 
     return cycle
 
 
-def _hourly(hours: Sequence[datetime], harmonics: Sequence[int]) -> Floats:
-    """The same as `harmonics_of` windows of one hour each, for all of them at once."""
+@lru_cache(maxsize=16)
+def _hourly(hours: tuple[datetime, ...], harmonics: tuple[int, ...]) -> Floats:
+    """The same as `harmonics_of` windows of one hour each, for all of them at once; all features ask for the same."""
     since = np.array([(hour - MONDAY).total_seconds() for hour in hours]) / HOUR_SECONDS + 0.5
     angles = np.outer(since * (2 * np.pi / WEEK_HOURS), np.array(harmonics, dtype=np.float64))
-    return np.hstack([np.cos(angles), np.sin(angles)])
+    basis: Floats = np.hstack([np.cos(angles), np.sin(angles)])
+    basis.setflags(write=False)
+    return basis
 
 
 def _days(hours: Sequence[datetime], change_at: int) -> NDArray[np.int64]:
@@ -88,13 +92,10 @@ def _days(hours: Sequence[datetime], change_at: int) -> NDArray[np.int64]:
 
 
 def _within_days(values: Floats, rows: Floats, days: NDArray[np.int64]) -> Floats:
-    """Deviations from each day's mean, weighted by rows."""
-    _, day = np.unique(days, return_inverse=True)
-    totals = np.zeros((day.max() + 1, values.shape[1]))
-    weights = np.zeros((day.max() + 1, 1))
-    np.add.at(totals, day, values * rows)
-    np.add.at(weights, day, rows)
-    deviations: Floats = values - (totals / weights)[day]
+    """Deviations from each day's mean, weighted by rows; the days rise."""
+    starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    means = np.add.reduceat(values * rows, starts) / np.add.reduceat(rows, starts)
+    deviations: Floats = values - np.repeat(means, np.diff(starts, append=days.size), axis=0)
     return deviations
 
 

@@ -15,7 +15,7 @@ from driftline.drift.multivariate import check_multivariate
 from driftline.drift.multivariate_calibration import MultivariateCalibration
 from driftline.drift.pairs import NotEvaluable, Pair, categorical_pair, numeric_pair, pair_of_profiles
 from driftline.drift.report import ReportFormat, render_drift_report
-from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
+from driftline.drift.result import DriftResult
 from driftline.drift.suite import PROBABILITIES_PER_FEATURE, Suite, Suites, suites_for
 from driftline.drift.thresholds import DriftThresholds
 from driftline.drift.verdict import DriftVerdict
@@ -169,8 +169,10 @@ class DriftDetector:
     def _judged(self, suite: Suite, name: str, pair: Pair) -> list[DriftResult]:
         deciding = [_guarded(test, name, pair, self.calibration) for test in suite.deciding]
         detected = any(result.detected for result in deciding)
-        supporting = [_guarded(test, name, pair, None, decides=False) for test in suite.supporting]
-        return [*deciding, *(supporting if detected else map(_withdrawn, supporting))]
+        supporting = [
+            _guarded(test, name, pair, None, decides=False, has_support=detected) for test in suite.supporting
+        ]
+        return [*deciding, *supporting]
 
     def _significance(self, features: int) -> float:
         return self.thresholds.false_alarm_rate / max(features * PROBABILITIES_PER_FEATURE, 1)
@@ -189,26 +191,19 @@ class DriftDetector:
 
 
 def _guarded(
-    test: DriftTest, name: str, pair: Pair, calibration: Calibration | None, *, decides: bool = True
+    test: DriftTest,
+    name: str,
+    pair: Pair,
+    calibration: Calibration | None,
+    *,
+    decides: bool = True,
+    has_support: bool = True,
 ) -> DriftResult:
     """A test's result; whatever goes wrong with one column must not hide the others."""
     try:
-        return test.judge(pair, name, calibration, decides=decides)
+        return test.judge(pair, name, calibration, decides=decides, has_support=has_support)
     except UNREADABLE as error:
         return not_evaluated(test.name, name, f"{test.name} failed: {error}", (pair.reference_size, pair.current_size))
-
-
-def _withdrawn(result: DriftResult) -> DriftResult:
-    """What a supporting test has detected, where no deciding one has."""
-    if not result.detected:
-        return result
-    return replace(
-        result,
-        status=DriftStatus.OK,
-        severity=DriftSeverity.NONE,
-        recommendation="",
-        description=f"Supports no deciding test by itself: {result.description}",
-    )
 
 
 def _unreadable(suites: Suites, name: str, reason: str) -> list[DriftResult]:

@@ -26,30 +26,29 @@ def population_stability_index(reference: Floats, current: Floats, pseudo_rows: 
     return float(np.sum((p - q) * np.log(p / q)))
 
 
-def jensen_shannon_divergence(reference: Floats, current: Floats) -> float:
-    """Base 2, 0 to 1; the square of `scipy.spatial.distance.jensenshannon` (base 2).
+def jensen_shannon_divergence(q: Floats, p: Floats) -> float:
+    """Of shares: base 2, 0 to 1; the square of `scipy.spatial.distance.jensenshannon` (base 2).
 
     Source: Lin (1991), "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37.
     """
-    p, q = _shares(reference), _shares(current)
-    middle = (p + q) / 2
-    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum() / (2 * math.log(2))
+    middle = (q + p) / 2
+    divergence = (special.rel_entr(q, middle) + special.rel_entr(p, middle)).sum() / (2 * math.log(2))
     return float(min(max(divergence, 0.0), 1.0))
 
 
-def hellinger_distance(reference: Floats, current: Floats) -> float:
-    """``sqrt(1 - sum(sqrt(p q)))``, 0 to 1, written as half the squared differences of the roots, which is stabler."""
-    return float(math.sqrt(np.square(np.sqrt(_shares(reference)) - np.sqrt(_shares(current))).sum() / 2))
+def hellinger_distance(q: Floats, p: Floats) -> float:
+    """Of shares: ``sqrt(1 - sum(sqrt(p q)))``, 0 to 1, as half the squared differences of the roots: it is stabler."""
+    return float(math.sqrt(np.square(np.sqrt(q) - np.sqrt(p)).sum() / 2))
 
 
-def total_variation(reference: Floats, current: Floats) -> float:
-    """Half the sum of the absolute differences of the shares, 0 to 1."""
-    return float(np.abs(_shares(reference) - _shares(current)).sum() / 2)
+def total_variation(q: Floats, p: Floats) -> float:
+    """Of shares: half the sum of their absolute differences, 0 to 1."""
+    return float(np.abs(q - p).sum() / 2)
 
 
-def largest_share_difference(reference: Floats, current: Floats) -> float:
-    """The L-infinity distance of the shares, 0 to 1."""
-    return float(np.abs(_shares(reference) - _shares(current)).max())
+def largest_share_difference(q: Floats, p: Floats) -> float:
+    """Of shares: the L-infinity distance, 0 to 1."""
+    return float(np.abs(q - p).max())
 
 
 def chi_square(reference: Floats, current: Floats) -> tuple[float, int]:
@@ -86,11 +85,14 @@ def pooled_rare_cells(reference: Floats, current: Floats) -> tuple[Floats, Float
     return np.append(reference[~rare], reference[rare].sum()), np.append(current[~rare], current[rare].sum())
 
 
-def normal_scores(cells: Floats) -> Floats:
-    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell)."""
+def normal_scores(cells: Floats, up_to: Floats | None = None) -> Floats:
+    """Per cell the normal quantile of its middle rank among ``cells`` (rows of the reference per cell).
+
+    ``up_to`` are the running sums of the cells, where they are at hand.
+    """
     total = float(cells.sum())
-    ranks = (np.cumsum(cells) - cells / 2) / total
-    scores: Floats = special.ndtri(np.clip(ranks, 0.5 / total, 1 - 0.5 / total))
+    ranks = ((cells.cumsum() if up_to is None else up_to) - cells / 2) / total
+    scores: Floats = special.ndtri(ranks.clip(0.5 / total, 1 - 0.5 / total))
     return scores
 
 
@@ -99,16 +101,19 @@ def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
     return float(np.abs(reference - current).max())
 
 
-def cramer_von_mises(reference: Floats, current: Floats) -> float:
+def cramer_von_mises(reference: Floats, current: Floats, current_up_to: Floats | None = None) -> float:
     """The two-sample statistic T of Anderson (1962), ties by their average rank, as in `scipy.stats`.
+
+    ``current_up_to`` are the running sums of the current side, where they are at hand.
 
     Source: Anderson (1962), "On the distribution of the two-sample Cramer-von Mises criterion", Annals of Mathematical
     Statistics 33.
     """
     n, m = reference.sum(), current.sum()
     ranks_within = (reference + current + 1) / 2
-    squares = n * _rank_differences(reference, np.cumsum(current) - current + ranks_within)
-    squares += m * _rank_differences(current, np.cumsum(reference) - reference + ranks_within)
+    below = (current.cumsum() if current_up_to is None else current_up_to) - current
+    squares = n * _rank_differences(reference, below + ranks_within)
+    squares += m * _rank_differences(current, reference.cumsum() - reference + ranks_within)
     return float(squares / (n * m * (n + m)) - (4 * n * m - 1) / (6 * (n + m)))
 
 
@@ -133,9 +138,10 @@ def cramer_von_mises_survival(statistic: float) -> float:
     return float(min(max(1 - total, 0.0), 1.0))
 
 
-def _shares(rows: Floats) -> Floats:
-    shares: Floats = rows / np.add.reduce(rows)
-    return shares
+def shares(rows: Floats) -> Floats:
+    """Of all rows."""
+    of_all: Floats = rows / np.add.reduce(rows)
+    return of_all
 
 
 def _rank_differences(rows: Floats, offsets: Floats) -> float:

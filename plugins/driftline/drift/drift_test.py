@@ -68,11 +68,18 @@ class DriftTest(ABC):
         return self.judge(pair, feature_name)
 
     def judge(
-        self, pair: Pair, feature_name: str, calibration: Calibration | None = None, *, decides: bool = True
+        self,
+        pair: Pair,
+        feature_name: str,
+        calibration: Calibration | None = None,
+        *,
+        decides: bool = True,
+        has_support: bool = True,
     ) -> DriftResult:
         """Decides on a pair; what ``calibration`` does not know gets the evidence of two independent samples.
 
-        That a test only supports others (``decides``) is noted in the result's details.
+        That a test only supports others (``decides``) is noted in the result's details; it detects something only where
+        one of them does (``has_support``).
         """
         sizes = (pair.reference_size, pair.current_size)
         try:
@@ -84,7 +91,9 @@ class DriftTest(ABC):
         if calibration is not None:
             evidence = calibration.evidence(feature_name, self.name, measurement.statistic, measurement.current_size)
         evidence = evidence or self.analytic_evidence(measurement)
-        return judged(self.name, feature_name, measurement, evidence, self.floor, decides=decides)
+        return judged(
+            self.name, feature_name, measurement, evidence, self.floor, decides=decides, has_support=has_support
+        )
 
     def analytic_evidence(self, measurement: Measurement) -> Evidence:
         """What the statistic is worth if all rows are independent."""
@@ -115,6 +124,6 @@ class DriftTest(ABC):
 
 
 def _require_rows(sizes: tuple[int, int], minimum_rows: int) -> None:
-    for side, rows in zip(("reference", "current window"), sizes, strict=True):
-        if rows < minimum_rows:
-            raise NotEvaluable(f"The {side} has {rows} rows; at least {minimum_rows} are needed.")
+    if min(sizes) < minimum_rows:
+        side, rows = ("reference", sizes[0]) if sizes[0] < minimum_rows else ("current window", sizes[1])
+        raise NotEvaluable(f"The {side} has {rows} rows; at least {minimum_rows} are needed.")

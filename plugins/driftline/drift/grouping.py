@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,11 +33,18 @@ class FeatureMovement:
 
 @dataclass(frozen=True)
 class MovedTogether:
-    """Features with one probable cause, in the order in which they were given; the first speaks for all."""
+    """Features with one probable cause, in the order in which they were given; the first speaks for all.
+
+    Attributes
+    ----------
+    carrying_segment, pipeline:
+        What the features have in common; empty when they differ in it, or nothing is known.
+    """
 
     features: tuple[str, ...]
     onset: Onset
     carrying_segment: str
+    pipeline: str = ""
 
 
 def group_movements(movements: Sequence[FeatureMovement]) -> tuple[MovedTogether, ...]:
@@ -60,7 +67,12 @@ def group_movements(movements: Sequence[FeatureMovement]) -> tuple[MovedTogether
         else:
             joined.append(movement)
     return tuple(
-        MovedTogether(tuple(each.feature for each in group), _shared_onset(group), _shared_segment(group))
+        MovedTogether(
+            features=tuple(each.feature for each in group),
+            onset=_shared_onset(group),
+            carrying_segment=_shared(each.carrying_segment for each in group),
+            pipeline=_shared(each.pipeline for each in group),
+        )
         for group in groups
     )
 
@@ -93,6 +105,6 @@ def _shared_onset(group: Sequence[FeatureMovement]) -> Onset:
     return min(dated, key=lambda onset: (onset.start, onset.earliest), default=group[0].onset)
 
 
-def _shared_segment(group: Sequence[FeatureMovement]) -> str:
-    segments = {each.carrying_segment for each in group}
-    return segments.pop() if len(segments) == 1 else ""
+def _shared(names: Iterable[str]) -> str:
+    different = set(names)
+    return different.pop() if len(different) == 1 else ""

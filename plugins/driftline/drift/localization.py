@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -69,6 +70,8 @@ class FeatureLocalization:
         The parts of all segments of all columns, the largest first.
     together_with:
         The other features that moved with it.
+    pipeline:
+        What fills it and all of these upstream; empty when they differ in it, or nothing is known.
     """
 
     feature: str
@@ -77,6 +80,7 @@ class FeatureLocalization:
     onset: Onset
     segments: tuple[SegmentEffect, ...]
     together_with: tuple[str, ...] = ()
+    pipeline: str = ""
 
     @property
     def carried_by(self) -> SegmentEffect | None:
@@ -92,7 +96,10 @@ class FeatureLocalization:
         elif self.segments:
             parts.append("in no watched segment more than in the others")
         if self.together_with:
-            parts.append(f"together with {_listed(self.together_with)}")
+            of = f", all of pipeline {self.pipeline}" if self.pipeline else ""
+            parts.append(f"together with {_listed(self.together_with)}{of}")
+        elif self.pipeline:
+            parts.append(f"filled by pipeline {self.pipeline}")
         return f"{', '.join(parts)}."
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +116,7 @@ class FeatureLocalization:
             ],
             "carried_by": self.carried_by.segment if self.carried_by else "",
             "together_with": list(self.together_with),
+            "pipeline": self.pipeline,
             "importance": self.harm.importance,
             "total_variation": self.harm.effect,
         }
@@ -116,10 +124,17 @@ class FeatureLocalization:
 
 @dataclass(frozen=True)
 class DriftLocalization:
-    """The drifted features of a verdict, the most harmful first, and which of them moved together."""
+    """The drifted features of a verdict, the most harmful first, and which of them moved together.
+
+    Attributes
+    ----------
+    pipeline_sizes:
+        Per pipeline the features that it fills, whether they moved or not.
+    """
 
     features: tuple[FeatureLocalization, ...] = ()
     groups: tuple[MovedTogether, ...] = ()
+    pipeline_sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def by_feature(self) -> Mapping[str, FeatureLocalization]:
@@ -132,9 +147,20 @@ class DriftLocalization:
 
     def _sentence(self, group: MovedTogether) -> str:
         moved = "moved together" if len(group.features) > 1 else "moved"
-        sentence = f"{_listed(group.features)} {moved} {group.onset.description}"
+        sentence = f"{self._named(group)} {moved} {group.onset.description}"
         carrier = self.by_feature[group.features[0]].carried_by
         return f"{sentence}, {carrier.description}" if carrier and group.carrying_segment else sentence
+
+    def _named(self, group: MovedTogether) -> str:
+        """``all 3 features of pipeline weather (temp, wind and rain)``; the features alone where they have none."""
+        listed, moved = _listed(group.features), len(group.features)
+        if not group.pipeline:
+            return listed
+        filled = self.pipeline_sizes[group.pipeline]
+        if filled == 1:
+            return f"{listed} (pipeline {group.pipeline})"
+        count = f"all {filled}" if moved == filled else f"{moved} of {filled}"
+        return f"{count} features of pipeline {group.pipeline} ({listed})"
 
 
 def localize_drift(verdict: DriftVerdict, window: Window, evidence: LocalizationEvidence) -> DriftLocalization:
@@ -156,7 +182,7 @@ def localize_drift(verdict: DriftVerdict, window: Window, evidence: Localization
         for harm in rank_by_harm(effects, evidence.importances)
     ]
     groups = group_movements([_movement(each, evidence) for each in located])
-    return DriftLocalization(tuple(_with_company(located, groups)), groups)
+    return DriftLocalization(tuple(_with_company(located, groups)), groups, Counter(evidence.pipelines.values()))
 
 
 def _onset(name: str, pair: Pair, cells: CoarseCells, window: Window, evidence: LocalizationEvidence) -> Onset:
@@ -208,7 +234,11 @@ def _with_company(
 ) -> Sequence[FeatureLocalization]:
     of = groups_by_feature(groups)
     return [
-        replace(each, together_with=tuple(name for name in of[each.feature].features if name != each.feature))
+        replace(
+            each,
+            together_with=tuple(name for name in of[each.feature].features if name != each.feature),
+            pipeline=of[each.feature].pipeline,
+        )
         for each in located
     ]
 

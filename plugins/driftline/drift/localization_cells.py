@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from driftline.drift.pairs import CategoricalPair, NumericPair, Pair, cells_of, group_ends
 from driftline.errors import InputError
 from driftline.profiles import CategoricalProfile, NumericProfile, Profile
-from driftline.profiles.binning import Floats
+from driftline.profiles.binning import Counts, Floats
 
 KEPT_LEVELS = 10
 """Of a categorical feature so many cells are looked at by themselves: those whose share moved most."""
@@ -57,7 +57,7 @@ class CoarseCells:
         """
         if not profiles:
             return np.zeros((0, self.count))
-        fine = np.array([self._fine(profile) for profile in profiles], dtype=np.float64)
+        fine = np.array([self._fine(profile) for profile in profiles])
         order = np.argsort(self.membership, kind="stable")
         used, starts = np.unique(self.membership[order], return_index=True)
         coarse = np.zeros((len(profiles), self.count))
@@ -66,9 +66,10 @@ class CoarseCells:
             coarse[:, -1] = [_missing(profile) for profile in profiles]
         return coarse
 
-    def _fine(self, profile: Profile) -> Floats:
+    def _fine(self, profile: Profile) -> Counts | Floats:
+        cells: Counts | Floats
         if self.is_numeric and isinstance(profile, NumericProfile):
-            cells = profile.counts.astype(np.float64)
+            cells = profile.counts
         elif not self.is_numeric and isinstance(profile, CategoricalProfile):
             cells = cells_of(profile)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from driftline.drift.movement import missing_in_words, movement_in_words, recommendation_for
 from driftline.drift.pairs import Pair
-from driftline.drift.result import DriftResult, DriftStatus
+from driftline.drift.result import DriftResult, DriftSeverity, DriftStatus
 from driftline.drift.severity import severity_of
 
 
@@ -66,39 +66,52 @@ class Evidence:
 
 
 def judged(
-    test: str, feature_name: str, measurement: Measurement, evidence: Evidence, floor: float, *, decides: bool = True
+    test: str,
+    feature_name: str,
+    measurement: Measurement,
+    evidence: Evidence,
+    floor: float,
+    *,
+    decides: bool = True,
+    has_support: bool = True,
 ) -> DriftResult:
-    """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then."""
+    """Detected if the evidence is there *and* statistic and effect reach their limits; severity only then.
+
+    A test that does not decide detects nothing where none that decides did (``has_support``): it says so.
+    """
     threshold = max(evidence.critical_value, floor if measurement.effect == measurement.statistic else 0.0)
     detected = evidence.is_evident and measurement.statistic >= threshold and measurement.effect >= floor
-    fields: dict[str, Any] = {
-        "feature_name": feature_name,
-        "test": test,
-        "statistic": measurement.statistic,
-        "p_value": evidence.p_value,
-        "threshold": threshold,
-        "effect": measurement.effect,
-        "reference_size": measurement.reference_size,
-        "current_size": measurement.current_size,
-        "minimum_detectable_shift": _minimum_detectable(test, measurement, evidence, floor),
-        "details": {
-            **measurement.details,
-            "floor": floor,
-            "critical_value": evidence.critical_value,
-            "evidence": evidence.source,
-            **({} if decides else {"decides": False}),
-        },
+    details = {
+        **measurement.details,
+        "floor": floor,
+        "critical_value": evidence.critical_value,
+        "evidence": evidence.source,
     }
-    summary = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
+    if not decides:
+        details["decides"] = False
+    description = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
     if not detected:
-        return DriftResult(status=DriftStatus.OK, description=f"No drift: {summary}.", **fields)
-    severity = severity_of(test, measurement.effect, evidence.p_value)
+        description = f"No drift: {description}."
+    else:
+        description = f"{description}: {_moved(test, measurement.pair)}"
+        if not has_support:
+            detected, description = False, f"Supports no deciding test by itself: {description}"
+    severity = severity_of(test, measurement.effect, evidence.p_value) if detected else DriftSeverity.NONE
     return DriftResult(
-        status=DriftStatus.DETECTED,
+        feature_name=feature_name,
+        test=test,
+        status=DriftStatus.DETECTED if detected else DriftStatus.OK,
         severity=severity,
-        description=f"{summary}: {_moved(test, measurement.pair)}",
-        recommendation=recommendation_for(test, severity, feature_name),
-        **fields,
+        statistic=measurement.statistic,
+        p_value=evidence.p_value,
+        threshold=threshold,
+        effect=measurement.effect,
+        reference_size=measurement.reference_size,
+        current_size=measurement.current_size,
+        minimum_detectable_shift=_minimum_detectable(test, measurement, evidence, floor),
+        description=description,
+        recommendation=recommendation_for(test, severity, feature_name) if detected else "",
+        details=details,
     )
 
 

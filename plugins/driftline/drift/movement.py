@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -41,7 +42,16 @@ def moves_of(pair: Pair) -> list[Move]:
 
 
 def movement_in_words(pair: Pair) -> str:
-    """One sentence for a message."""
+    """One sentence for a message; all tests on a pair say the same, so it is made once."""
+    if pair not in _WORDS:
+        _WORDS[pair] = _movement_in_words(pair)
+    return _WORDS[pair]
+
+
+_WORDS: WeakKeyDictionary[Pair, str] = WeakKeyDictionary()
+
+
+def _movement_in_words(pair: Pair) -> str:
     parts = _numeric_words(pair) if isinstance(pair, NumericPair) else _level_words(pair)
     if abs(missing_move(pair).change) >= 0.005:
         parts.append(missing_in_words(pair))

@@ -9,8 +9,8 @@ from typing import Any
 from scipy import stats
 
 from driftline.drift.measurement import POWER_80, Evidence
-from driftline.drift.multivariate_calibration import TWO_SIDED, WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.multivariate_correlation import MaximumUnit
+from driftline.drift.multivariate_null import TWO_SIDED, WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.result import DriftResult, DriftStatus
 from driftline.drift.severity import severity_of
 
@@ -113,8 +113,8 @@ def _against_windows(observation: Observation, null: WindowNull, significance: f
         return null.upper_tail(value), observation.from_unit(null.quantile(significance))
     p_value = 2 * float(stats.t.sf(abs(null.distance(value)), null.windows - 1))
     is_rise = value >= null.mean
-    limit = null.quantile(significance / 2) if is_rise else -null.quantile(1 - significance / 2)
-    return p_value, max(limit, 0.0)
+    limit = observation.from_unit(null.quantile(significance / 2 if is_rise else 1 - significance / 2))
+    return p_value, max(limit if is_rise else -limit, 0.0)
 
 
 def _recommendation(observation: Observation) -> str:

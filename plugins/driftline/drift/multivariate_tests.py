@@ -13,23 +13,19 @@ from scipy import special, stats
 from driftline.drift.domain_classifier import Separation, separation_of
 from driftline.drift.encoding import Encoding, Frame, Table, TablePair, read_tables
 from driftline.drift.measurement import Evidence, not_evaluated
-from driftline.drift.multivariate_calibration import (
-    EXPLAINED_VARIANCE,
-    MAXIMUM_ROWS,
-    SEED,
-    MultivariateCalibration,
-    MultivariateTest,
-    WindowNull,
-    reference_rows,
-    score_distance,
-)
+from driftline.drift.multivariate_calibration import EXPLAINED_VARIANCE, MultivariateCalibration, reference_rows
 from driftline.drift.multivariate_correlation import CorrelationChange, correlation_change
 from driftline.drift.multivariate_judgement import SUBJECT, Observation, judged, listed
+from driftline.drift.multivariate_null import MultivariateTest, WindowNull
 from driftline.drift.pairs import NotEvaluable
 from driftline.drift.reconstruction import reconstruction_of
 from driftline.drift.result import DriftResult
+from driftline.drift.score_distance import score_distance
 from driftline.errors import InputError
 
+SEED = 20_260_104
+MAXIMUM_ROWS = 2_500
+"""Rows of either side that are looked at without a calibration."""
 NAMED_FEATURES = 5
 """So many features are named as those that carry a drift."""
 

@@ -6,10 +6,11 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from driftline.drift import distances
 from driftline.drift.columns import ColumnData, ColumnKind, as_levels, as_numbers, kind_of
@@ -60,6 +61,10 @@ class ProfilePair(ABC, Generic[CountedProfile]):
         if self.expected.size == 0:
             object.__setattr__(self, "expected", self.cells(self.reference))
 
+    def with_expected(self, expected: Floats) -> Self:
+        """The same profiles, where the reference leads to expect other rows per cell."""
+        return type(self)(self.reference, self.current, expected)
+
     @staticmethod
     @abstractmethod
     def cells(profile: CountedProfile) -> Floats:
@@ -69,6 +74,28 @@ class ProfilePair(ABC, Generic[CountedProfile]):
     def observed(self) -> Floats:
         """Rows per cell of the current side."""
         return self.cells(self.current)
+
+    @property
+    @abstractmethod
+    def groups(self) -> tuple[Floats, Floats]:
+        """Rows per group of cells that either side has rows in, reference and current."""
+
+    @property
+    @abstractmethod
+    def chi_square(self) -> tuple[float, int]:
+        """Two-sample chi-square of the groups (rare ones pooled), and its degrees of freedom."""
+
+    @cached_property
+    def group_shares(self) -> tuple[Floats, Floats]:
+        """Shares of the `groups`, reference and current."""
+        reference, current = self.groups
+        return distances.shares(reference), distances.shares(current)
+
+    @cached_property
+    def chi_square_p_value(self) -> float:
+        """Of `chi_square`; 1 where it has no degrees of freedom."""
+        statistic, freedom = self.chi_square
+        return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
 
     @cached_property
     def reference_size(self) -> int:
@@ -98,10 +125,14 @@ class NumericPair(ProfilePair[NumericProfile]):
     @cached_property
     def groups(self) -> tuple[Floats, Floats]:
         """Rows per group of cells (reference deciles; heavy values apart; the missing last), reference and current."""
-        starts = np.concatenate([[0], group_ends(self.reference.counts)[:-1] + 1])
-        reference = np.append(np.add.reduceat(self.expected, starts), self.reference_missing)
-        current = np.append(np.add.reduceat(self.observed, starts), self.current_missing)
-        return _without_empty(reference, current)
+        starts = group_ends(self.reference.counts) + 1
+        starts[1:] = starts[:-1]
+        starts[0] = 0
+        cells = np.zeros((2, starts.size + 1))
+        np.add.reduceat(self.expected, starts, out=cells[0, :-1])
+        np.add.reduceat(self.observed, starts, out=cells[1, :-1])
+        cells[:, -1] = self.reference_missing, self.current_missing
+        return _without_empty(cells[0], cells[1])
 
     @cached_property
     def chi_square(self) -> tuple[float, int]:
@@ -111,15 +142,25 @@ class NumericPair(ProfilePair[NumericProfile]):
     @cached_property
     def cumulative(self) -> tuple[Floats, Floats]:
         """The two distribution functions at the binning's edges, and 1 at the end (finite values)."""
-        reference, current = np.cumsum(self.expected), np.cumsum(self.observed)
+        reference, current = self.rows_up_to
         return reference / reference[-1], current / current[-1]
+
+    @cached_property
+    def rows_up_to(self) -> tuple[Floats, Floats]:
+        """Expected and observed rows up to the end of each cell."""
+        return self.expected.cumsum(), self.observed.cumsum()
 
     @cached_property
     def normal_scores(self) -> Floats:
         """Per cell the normal quantile of its middle rank in the reference."""
-        return distances.normal_scores(self.expected)
+        return distances.normal_scores(self.expected, self.rows_up_to[0])
 
-    @property
+    @cached_property
+    def finite_sizes(self) -> tuple[int, int]:
+        """Finite values, reference and current."""
+        return self.reference.finite, self.current.finite
+
+    @cached_property
     def reference_deviation(self) -> float:
         """Standard deviation (divisor n) of the reference's finite values."""
         moments = self.reference.moments
@@ -282,21 +323,21 @@ def categorical_pair(reference_data: ColumnData, current_data: ColumnData) -> Ca
 
 def group_ends(counts: Counts | Floats, groups: int = GROUPS) -> NDArray[np.intp]:
     """Last cell of each of ``groups`` groups of about equal mass; a cell that holds a group's mass is a group alone."""
-    cumulative = np.cumsum(counts)
+    cumulative = counts.cumsum()
     total = cumulative[-1] if cumulative.size else 0
     if total == 0:
         return np.array([counts.size - 1])
     is_heavy = counts * groups >= total
     is_end = is_heavy.copy()
     is_end[:-1] |= is_heavy[1:]
-    is_end[np.searchsorted(cumulative, np.arange(1, groups) * (total / groups))] = True
+    is_end[cumulative.searchsorted(np.arange(1, groups) * (total / groups))] = True
     is_end[-1] = True
-    return np.flatnonzero(is_end)
+    return is_end.nonzero()[0]
 
 
 def _without_empty(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
     used = (reference > 0) | (current > 0)
-    return reference[used], current[used]
+    return (reference, current) if used.all() else (reference[used], current[used])
 
 
 def _require_same_binning(

@@ -44,11 +44,10 @@ class NumericDriftTest(DriftTest):
         if not isinstance(pair, NumericPair):
             raise NotEvaluable(f"The feature is categorical; {self.name} needs numbers.")
         pair.require_finite_values()
-        for side, profile in (("reference", pair.reference), ("current window", pair.current)):
-            if profile.finite < self.minimum_rows:
-                raise NotEvaluable(
-                    f"The {side} has {profile.finite} finite values; at least {self.minimum_rows} are needed."
-                )
+        if min(pair.finite_sizes) < self.minimum_rows:
+            side = "reference" if pair.finite_sizes[0] < self.minimum_rows else "current window"
+            found = next(size for size in pair.finite_sizes if size < self.minimum_rows)
+            raise NotEvaluable(f"The {side} has {found} finite values; at least {self.minimum_rows} are needed.")
         return pair
 
     def measured(self, pair: NumericPair, statistic: float, effect: float) -> Measurement:
@@ -56,8 +55,8 @@ class NumericDriftTest(DriftTest):
             pair=pair,
             statistic=statistic,
             effect=effect,
-            reference_size=pair.reference.finite,
-            current_size=pair.current.finite,
+            reference_size=pair.finite_sizes[0],
+            current_size=pair.finite_sizes[1],
         )
 
 
@@ -117,9 +116,9 @@ class CramerVonMises(NumericDriftTest):
 
     def measure(self, pair: Pair) -> Measurement:
         pair = self.numeric(pair)
-        statistic = distances.cramer_von_mises(pair.cells(pair.reference), pair.observed)
-        measurement = self.measured(pair, statistic, 0.0)
-        return self.measured(pair, statistic, max(statistic, 0.0) / measurement.effective_size)
+        statistic = distances.cramer_von_mises(pair.cells(pair.reference), pair.observed, pair.rows_up_to[1])
+        n, m = pair.finite_sizes
+        return self.measured(pair, statistic, max(statistic, 0.0) / (n * m / (n + m)))
 
     def p_value(self, measurement: Measurement) -> float:
         """Exact for few rows, else standardized by the finite-sample mean and variance (Anderson 1962), as in scipy."""
@@ -163,8 +162,7 @@ class WassersteinDistance(NumericDriftTest):
         return self.measured(pair, statistic, statistic)
 
     def p_value(self, measurement: Measurement) -> float:
-        statistic, freedom = measurement.pair.chi_square
-        return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+        return measurement.pair.chi_square_p_value
 
     def critical_value(self, measurement: Measurement) -> float:
         return float(-special.ndtri(self.significance / 2)) / math.sqrt(measurement.effective_size)

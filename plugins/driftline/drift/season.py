@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,13 @@ class Season:
         total = float(cells.sum())
         if not self.harmonics or total == 0:
             return cells
-        basis = _harmonics_of_one(tuple(slices), self.harmonics) - np.array(self.centre)
-        change = basis @ np.array(self.coefficients) * total
-        return spread(cells, np.array(self.group_starts), change)
+        centre, coefficients, starts = self._arrays
+        basis = _harmonics_of_one(tuple(slices), self.harmonics) - centre
+        return spread(cells, starts, basis @ coefficients * total)
+
+    @cached_property
+    def _arrays(self) -> tuple[Floats, Floats, NDArray[np.intp]]:
+        return np.array(self.centre), np.array(self.coefficients), np.array(self.group_starts)
 
 
 def spread(cells: Floats, group_starts: NDArray[np.intp], change: Floats) -> Floats:
@@ -60,7 +64,7 @@ def spread(cells: Floats, group_starts: NDArray[np.intp], change: Floats) -> Flo
     groups = np.add.reduceat(cells, group_starts)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(groups > 0, np.maximum(1 + change / groups, 0.05), 1.0)
-    adjusted = cells * np.repeat(ratio, np.append(group_starts[1:], cells.size) - group_starts)
+    adjusted = cells * ratio.repeat(np.diff(group_starts, append=cells.size))
     scaled: Floats = adjusted * (cells.sum() / adjusted.sum())
     return scaled
 

@@ -38,7 +38,8 @@ class SpreadTest(NumericDriftTest):
     def measure(self, pair: Pair) -> Measurement:
         pair = self.numeric(pair)
         scores = pair.normal_scores
-        before, now = _deviation(scores, pair.expected), _deviation(scores, pair.observed)
+        squares = np.square(scores)
+        before, now = (_deviation(scores, squares, cells) for cells in (pair.expected, pair.observed))
         if before == 0:
             raise NotEvaluable("The reference is constant: it has no spread to compare with.")
         ratio = abs(math.log(max(now / before, SMALLEST_RATIO)))
@@ -58,6 +59,6 @@ class SpreadTest(NumericDriftTest):
         return math.sqrt(max(kurtosis - 1, 1e-6) / 4 / measurement.effective_size)
 
 
-def _deviation(values: Floats, cells: Floats) -> float:
+def _deviation(values: Floats, squares: Floats, cells: Floats) -> float:
     total = float(cells.sum())
-    return math.sqrt(max(float(cells @ np.square(values)) / total - (float(cells @ values) / total) ** 2, 0.0))
+    return math.sqrt(max(float(cells @ squares) / total - (float(cells @ values) / total) ** 2, 0.0))

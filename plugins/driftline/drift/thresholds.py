@@ -29,7 +29,7 @@ class DriftThresholds:
     """Mean distance moved, in standard deviations of the reference."""
     spread: float = 0.1
     """Change of the spread, as the absolute logarithm of the ratio (0.1 is about 10 %)."""
-    total_variation: float = 0.05
+    total_variation: float = 0.03
     """Share of a categorical feature's rows that would have to change their level (0 to 1)."""
     null_share: float = 0.02
     """Change of the share of rows without a usable number (0.02 = 2 points)."""

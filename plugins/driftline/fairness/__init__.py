@@ -4,6 +4,7 @@ from driftline.fairness.arrays import binary_groups, regression_groups
 from driftline.fairness.counts import GroupCounts, pooled
 from driftline.fairness.criteria import (
     BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     Disparity,
@@ -14,9 +15,11 @@ from driftline.fairness.findings import Place, gap_findings, level_findings
 from driftline.fairness.gap import group_gaps
 from driftline.fairness.rates import Rate, group_rate
 from driftline.fairness.thresholds import FairnessThresholds
+from driftline.fairness.usual import UsualGaps
 
 __all__ = [
     "BINARY_CRITERIA",
+    "MULTICLASS_CRITERIA",
     "REGRESSION_CRITERIA",
     "Criterion",
     "Disparity",
@@ -24,6 +27,7 @@ __all__ = [
     "GroupCounts",
     "Place",
     "Rate",
+    "UsualGaps",
     "binary_groups",
     "disparities",
     "gap_findings",

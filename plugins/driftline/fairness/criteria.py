@@ -22,6 +22,7 @@ class Criterion(StrEnum):
     EQUALIZED_ODDS = "equalized_odds"
     PREDICTIVE_PARITY = "predictive_parity"
     CALIBRATION = "calibration"
+    ACCURACY = "accuracy"
     MAE = "mae"
     BIAS = "bias"
 
@@ -33,12 +34,14 @@ CRITERION_RATES: Mapping[Criterion, tuple[Rate, ...]] = MappingProxyType(
         Criterion.EQUALIZED_ODDS: (Rate.TRUE_POSITIVE_RATE, Rate.FALSE_POSITIVE_RATE),
         Criterion.PREDICTIVE_PARITY: (Rate.PRECISION,),
         Criterion.CALIBRATION: (Rate.CALIBRATION,),
+        Criterion.ACCURACY: (Rate.ACCURACY,),
         Criterion.MAE: (Rate.MAE,),
         Criterion.BIAS: (Rate.BIAS,),
     }
 )
 REGRESSION_CRITERIA = (Criterion.MAE, Criterion.BIAS)
-BINARY_CRITERIA = tuple(criterion for criterion in Criterion if criterion not in REGRESSION_CRITERIA)
+MULTICLASS_CRITERIA = (Criterion.ACCURACY,)
+BINARY_CRITERIA = tuple(one for one in Criterion if one not in (*REGRESSION_CRITERIA, *MULTICLASS_CRITERIA))
 WITH_RATIO = frozenset({Criterion.DEMOGRAPHIC_PARITY, Criterion.EQUAL_OPPORTUNITY, Criterion.EQUALIZED_ODDS})
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftline.errors import InputError
 from driftline.fairness.counts import GroupCounts, pooled
 from driftline.fairness.criteria import (
     BINARY_CRITERIA,
     CRITERION_RATES,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     Disparity,
@@ -21,14 +21,14 @@ from driftline.fairness.judgement import GroupVerdict, Judge, count_tests
 from driftline.fairness.levels import gap_severity, level_severity
 from driftline.fairness.rates import Rate, group_rate
 from driftline.fairness.thresholds import FairnessThresholds
+from driftline.fairness.usual import UsualGaps
 from driftline.fairness.wording import gap_advice, gap_description, level_advice, level_description
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.performance.classification import calibration_error
-from driftline.profiles import BinaryOutcomeProfile, RegressionOutcomeProfile
-from driftline.spread import WindowSpread
+from driftline.profiles import BinaryOutcomeProfile, MulticlassOutcomeProfile, RegressionOutcomeProfile
 
 SHOWN_CONFIDENCE = 0.95
-NO_SPREAD = WindowSpread(0, {})
+NOTHING_LEARNED = UsualGaps()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def gap_findings(
     *,
     thresholds: FairnessThresholds,
     place: Place,
-    spread: WindowSpread = NO_SPREAD,
+    usual: UsualGaps = NOTHING_LEARNED,
 ) -> list[Finding]:
     """Which groups have moved away from the others.
 
@@ -88,22 +88,23 @@ def gap_findings(
         The limits; the false-alarm budget is shared by all groups, rates and calls (Bonferroni).
     place : Place
         Whom the findings are about, and what ``reference`` is.
-    spread : WindowSpread
-        How much gaps differ between the reference's own windows: the interval of a gap is at least as wide.
+    usual : UsualGaps
+        How much gaps differ between the reference's own windows, and what of it follows from the groups' base rates:
+        that much is expected, and the interval of a gap is at least as wide as what remains.
 
     Returns
     -------
     list of Finding
         One per group and rate: subject = the group, test = the rate, statistic = the group's rate minus that of the
         other groups, threshold = where that is a finding, effect = how much further the group is from the others than
-        it was (points of a share; of errors, shares of the reference's mean absolute error). Detected where the
-        increase is the allowed one or more *and* beyond chance and the usual days: medium, from twice the allowed one
-        on high, from four times on critical.
+        was to be expected (points of a share; of errors, shares of the reference's mean absolute error). Detected where
+        the increase is the allowed one or more *and* beyond chance and the usual days: medium, from twice the allowed
+        one on high, from four times on critical.
     """
     rates = rates_of(_criteria(thresholds, {**reference, **current}))
     tests = count_tests(reference, current, rates, thresholds) * thresholds.calls
     confidence = 1 - thresholds.false_alarm_rate / max(tests, 1)
-    judge = Judge(reference, current, thresholds, confidence, spread, f"{place.reference_name} has")
+    judge = Judge(reference, current, thresholds, confidence, usual, f"{place.reference_name} has")
     return [_gap_finding(verdict, place) for rate in rates for verdict in judge.verdicts(rate)]
 
 
@@ -138,10 +139,11 @@ def level_findings(
 
 def _criteria(thresholds: FairnessThresholds, groups: Mapping[str, GroupCounts]) -> Sequence[Criterion]:
     outcome = pooled(groups.values()).outcome
-    if outcome is not None and not isinstance(outcome, BinaryOutcomeProfile | RegressionOutcomeProfile):
-        raise InputError("Fairness is measured of binary classifiers and regressions, not of several classes.")
-    of_task = REGRESSION_CRITERIA if isinstance(outcome, RegressionOutcomeProfile) else BINARY_CRITERIA
-    return of_task if thresholds.criteria is None else thresholds.criteria
+    if thresholds.criteria is not None:
+        return thresholds.criteria
+    if isinstance(outcome, MulticlassOutcomeProfile):
+        return MULTICLASS_CRITERIA
+    return REGRESSION_CRITERIA if isinstance(outcome, RegressionOutcomeProfile) else BINARY_CRITERIA
 
 
 def _gap_finding(verdict: GroupVerdict, place: Place) -> Finding:
@@ -179,6 +181,7 @@ def _gap_finding(verdict: GroupVerdict, place: Place) -> Finding:
             "rate_before": before.own.value,
             "rate_of_others_before": before.others.value,
             "gap_before": before.size,
+            "expected_by_base_rates": change.expected,
             "change_low": change.interval[0],
             "change_high": change.interval[1],
             "others_without": list(verdict.follows),

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftline.fairness.counts import GroupCounts, pooled
-from driftline.fairness.gap import Gap, GapChange, gap, gap_change, usual_margin, why_too_few
+from driftline.fairness.gap import Gap, GapChange, gap, gap_change, why_too_few
 from driftline.fairness.rates import ERRORS, Rate, group_rate
 from driftline.fairness.thresholds import FairnessThresholds
-from driftline.spread import WindowSpread
+from driftline.fairness.usual import UsualGaps
 
 Groups = Mapping[str, GroupCounts]
 
@@ -48,7 +48,7 @@ class Judge:
         Every group's rows, before and now.
     confidence:
         Of each test: the window's false-alarm budget, shared by all of its tests.
-    spread:
+    usual:
         How much the gaps of the reference's own windows differ (`group_gaps`).
     before_is:
         What the reference is, for messages: ``the baseline has``.
@@ -58,7 +58,7 @@ class Judge:
     current: Groups
     thresholds: FairnessThresholds
     confidence: float
-    spread: WindowSpread
+    usual: UsualGaps
     before_is: str
     _pools: dict[tuple[int, str, tuple[str, ...]], GroupCounts] = field(default_factory=dict, repr=False)
 
@@ -111,7 +111,7 @@ class Judge:
             now,
             allowed=thresholds.maximum_increase if rate.is_share else thresholds.maximum_error_increase,
             scale=scale,
-            margin=usual_margin(self.spread, rate, group, self.confidence),
+            usual=self.usual.expectation(rate, group, (before.base, now.base), self.confidence),
         )
 
     def _gap(self, rate: Rate, groups: Groups, group: str, without: Collection[str]) -> Gap | None:
@@ -136,7 +136,7 @@ class Judge:
 
 def count_tests(reference: Groups, current: Groups, rates: Sequence[Rate], thresholds: FairnessThresholds) -> int:
     """How many tests `Judge` makes of these groups: two groups of a rate are one, they mirror each other."""
-    judge = Judge(reference, current, thresholds, 0.95, WindowSpread(0, {}), "")
+    judge = Judge(reference, current, thresholds, 0.95, UsualGaps(), "")
     judged = [sum(not judge.why_not(rate, group) for group in current) for rate in rates]
     return sum(1 if groups == 2 and len(current) == 2 else groups for groups in judged)
 

@@ -19,7 +19,7 @@ from driftline.performance import Metric
 from driftline.performance.classification import share_metric
 from driftline.performance.intervals import mean_interval
 from driftline.performance.metric import undefined
-from driftline.profiles import BinaryOutcomeProfile, Moments, RegressionOutcomeProfile
+from driftline.profiles import BinaryOutcomeProfile, Moments, MulticlassOutcomeProfile, RegressionOutcomeProfile
 
 
 class Rate(StrEnum):
@@ -35,6 +35,8 @@ class Rate(StrEnum):
     """Share of the positive predictions whose label is positive [2]_."""
     CALIBRATION = "calibration"
     """Mean score minus the share of positive labels: 0 where the group's scores mean what they say [3]_."""
+    ACCURACY = "accuracy"
+    """Share of the labels whose class was predicted (several classes)."""
     MAE = "mae"
     """Mean absolute error, in the label's unit (regression)."""
     BIAS = "bias"
@@ -58,6 +60,7 @@ ROWS_IN_WORDS = {
     Rate.FALSE_POSITIVE_RATE: "negative labels",
     Rate.PRECISION: "labeled positive predictions",
     Rate.CALIBRATION: "labeled scores",
+    Rate.ACCURACY: "labels",
     Rate.MAE: "labels",
     Rate.BIAS: "labels",
 }
@@ -90,6 +93,9 @@ def group_rate(rate: Rate, counts: GroupCounts, confidence: float) -> Metric:
     outcome = counts.outcome
     if isinstance(outcome, BinaryOutcomeProfile):
         return _of_classes(rate, outcome, confidence)
+    if isinstance(outcome, MulticlassOutcomeProfile) and rate is Rate.ACCURACY:
+        matches = int(outcome.confusion.diagonal()[:-1].sum()) + outcome.outside_matches
+        return share_metric(rate, matches, outcome.rows, "no labels", confidence)
     if isinstance(outcome, RegressionOutcomeProfile):
         return _of_errors(rate, outcome, confidence)
     return undefined(rate, "no labels")

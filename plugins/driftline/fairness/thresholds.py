@@ -15,7 +15,7 @@ class FairnessThresholds:
     Attributes
     ----------
     criteria:
-        What is asked; ``None`` for all of the task (`BINARY_CRITERIA`, `REGRESSION_CRITERIA`).
+        What is asked; ``None`` for all of the task (`BINARY_CRITERIA`, `MULTICLASS_CRITERIA`, `REGRESSION_CRITERIA`).
     false_alarm_rate:
         Share of windows that may alarm though no group fares otherwise than before, over all that is judged.
     minimum_rows:

@@ -25,6 +25,7 @@ NAMES = {
     Rate.FALSE_POSITIVE_RATE: "false positive rate",
     Rate.PRECISION: "precision",
     Rate.CALIBRATION: "mean score minus share of positives",
+    Rate.ACCURACY: "accuracy",
     Rate.MAE: "mean absolute error",
     Rate.BIAS: "mean error",
 }
@@ -39,11 +40,14 @@ def gap_description(verdict: GroupVerdict, version: str, reference_name: str) ->
         growth, allowed = f"{change.increase * 100:+.1f} points", f"{change.allowed * 100:g}"
     else:
         growth, allowed = f"{change.increase:+.1%} of the mean absolute error", f"{change.allowed:.0%}"
+    base = ""
+    if rate.is_share and abs(change.expected) >= 0.0005:
+        base = f" ({change.expected * 100:+.1f} points of the difference follow from the base rates)"
     return (
         f"Version {version}: the {NAMES[rate]} of {verdict.group} is {_shown(rate, change.now.own.value)}, that of "
         f"{others} {_shown(rate, change.now.others.value)}; {reference_name} has "
         f"{_shown(rate, change.before.own.value)} and {_shown(rate, change.before.others.value)}. "
-        f"Further apart by {growth} "
+        f"Further apart by {growth}{base} "
         f"({allowed} allowed, {'beyond' if change.is_beyond_chance else 'within'} what chance does)."
     )
 

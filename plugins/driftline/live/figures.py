@@ -51,7 +51,10 @@ class PredictionCounts:
 class OutcomeCounts:
     """Labels by the time they arrived, beside what had been predicted.
 
-    Binary models fill the confusion counts, regressions the sums over predicted minus actual.
+    Binary models fill the confusion counts, regressions the sums over predicted minus actual. Models of several classes
+    fill the confusion counts of their classes together, each against the rest, without the true negatives: what is
+    wrong is a false positive of one class and a false negative of another. Their precision and recall are then the
+    micro averages, which equal accuracy.
     """
 
     labeled: int = 0
@@ -69,7 +72,7 @@ class OutcomeCounts:
 
     @property
     def accuracy(self) -> float | None:
-        return _ratio(self.true_positives + self.true_negatives, self._confused)
+        return _ratio(self.true_positives + self.true_negatives, self.labeled) if self._confused else None
 
     @property
     def precision(self) -> float | None:

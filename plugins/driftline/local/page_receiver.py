@@ -8,6 +8,7 @@ the machine. Protocol: https://developer.pagerduty.com/docs/events-api-v2-overvi
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from driftline.local.slack_receiver import LOOPBACK, MAX_BODY_BYTES, Failure
@@ -26,12 +28,21 @@ ACTIONS = frozenset({"trigger", "acknowledge", "resolve"})
 
 
 class PageReceiver(ThreadingHTTPServer):
-    """Listens on 127.0.0.1, on a free port."""
+    """Listens on 127.0.0.1, on a free port, with TLS: PagerDuty's client talks to nothing else.
+
+    Parameters
+    ----------
+    certificate:
+        PEM file of a certificate for 127.0.0.1 and its key.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path) -> None:
         super().__init__((LOOPBACK, 0), _Handler)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self._failures: deque[Failure] = deque()
         self._lock = threading.Lock()
         self.events: list[dict[str, Any]] = []
@@ -44,7 +55,7 @@ class PageReceiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
+        return f"https://{LOOPBACK}:{self.server_address[1]}"
 
     def fail(self, *failures: Failure) -> None:
         """The next requests fail so, one each."""
@@ -92,9 +103,9 @@ class PageReceiver(ThreadingHTTPServer):
 
 
 @contextmanager
-def start_page_receiver() -> Iterator[PageReceiver]:
+def start_page_receiver(certificate: Path) -> Iterator[PageReceiver]:
     """A receiver that works in a thread of this process until the block ends."""
-    receiver = PageReceiver()
+    receiver = PageReceiver(certificate)
     thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

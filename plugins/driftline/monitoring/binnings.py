@@ -14,6 +14,7 @@ from driftline.monitoring.groups import GroupDiscovery
 from driftline.monitoring.monitor import CountedColumn, Monitor, counted_columns
 from driftline.profiles.binning import Binning, CategoricalBinning, Floats, NumericBinning, latency_binning
 from driftline.profiles.counting import numeric_values
+from driftline.profiles.multiclass import probability_binning
 from driftline.profiles.roles import Role
 from driftline.windows import Window
 
@@ -59,6 +60,8 @@ def make_binnings(monitor: Monitor, period: Window, rows: int) -> dict[str, tupl
 def _binning(column: CountedColumn, sample: list[Floats] | None, levels: Counter[str] | None) -> Binning:
     if column.role is Role.LATENCY:
         return latency_binning()
+    if column.role is Role.CLASS_SCORE:
+        return probability_binning()
     if sample is not None:
         return NumericBinning.from_values(np.concatenate(sample) if sample else np.empty(0))
     return CategoricalBinning.from_counts(dict(levels or {}))

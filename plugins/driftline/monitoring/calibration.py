@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from driftline.fairness import GroupCounts
+from driftline.fairness import GroupCounts, UsualGaps
 from driftline.findings import Check
 from driftline.monitoring.check_fairness import group_counts, measured_gaps
 from driftline.monitoring.check_performance import measured_performance
@@ -16,6 +16,7 @@ from driftline.monitoring.check_predictions import measured_predictions
 from driftline.monitoring.estimation import ESTIMATION, Estimation, learn_estimation
 from driftline.monitoring.groups import baseline_groups, readable_attributes, stored_group
 from driftline.monitoring.label_delays import LABEL_DELAYS, learn_delays
+from driftline.monitoring.log_faults import LABEL_FAULTS, learn_label_faults
 from driftline.monitoring.monitor import Monitor, segment_names
 from driftline.monitoring.multivariate import MULTIVARIATE, is_joint, learn_joint
 from driftline.profiles.profile import Profile
@@ -43,6 +44,7 @@ def calibrate(
     """
     learned: dict[str, Any] = {check.value: {} for check in (Check.DRIFT, Check.PERFORMANCE, Check.PREDICTIONS)}
     learned[ESTIMATION] = {}
+    learned[Check.QUALITY] = {LABEL_FAULTS: learn_label_faults(monitor, baseline.period)}
     learned[LABEL_DELAYS] = learn_delays(monitor, baseline.period)
     if (joint := learn_joint(monitor, connection, baseline)) is not None:
         learned[MULTIVARIATE] = joint.to_json()
@@ -74,7 +76,7 @@ def _fairness(monitor: Monitor, connection: Connection, baseline: StoredBaseline
             windows = windows or [{} for _ in of_group]
             for window, subjects in zip(windows, of_group, strict=True):
                 window[group] = group_counts(monitor, subjects)
-        learned[attribute.name] = WindowSpread.of([measured_gaps(monitor, window) for window in windows]).to_json()
+        learned[attribute.name] = UsualGaps.of([measured_gaps(monitor, window) for window in windows]).to_json()
     return learned
 
 

@@ -10,11 +10,13 @@ from driftline.config import Task
 from driftline.errors import InputError
 from driftline.fairness import (
     BINARY_CRITERIA,
+    MULTICLASS_CRITERIA,
     REGRESSION_CRITERIA,
     Criterion,
     FairnessThresholds,
     GroupCounts,
     Place,
+    UsualGaps,
     gap_findings,
     group_gaps,
     level_findings,
@@ -22,7 +24,7 @@ from driftline.fairness import (
     rates_of,
 )
 from driftline.findings import Check, Comparison, Finding, Status
-from driftline.monitoring.checks import Evidence, Result, check_test, learned_spread, nothing_to_check
+from driftline.monitoring.checks import Evidence, Result, check_test, nothing_to_check
 from driftline.monitoring.groups import (
     Attribute,
     baseline_groups,
@@ -35,9 +37,14 @@ from driftline.performance import labeled_rows
 from driftline.profiles.profile import Profile
 from driftline.profiles.roles import Role
 from driftline.sources.catalog import missing_attributes
-from driftline.spread import WindowSpread
 from driftline.store.engine import store_transaction
 from driftline.store.slices import window_profiles
+
+_OF_TASK = {
+    Task.BINARY_CLASSIFICATION: BINARY_CRITERIA,
+    Task.MULTICLASS_CLASSIFICATION: MULTICLASS_CRITERIA,
+    Task.REGRESSION: REGRESSION_CRITERIA,
+}
 
 Groups = Mapping[str, GroupCounts]
 ByVersion = Mapping[tuple[str, str], Mapping[str, Profile]]
@@ -63,22 +70,27 @@ def _findings(monitor: Monitor, evidence: Evidence) -> list[Finding]:
     thresholds = _thresholds(monitor, calls=len(attributes) * (len(now.names) + sum(map(bool, others.values()))))
     for attribute in attributes:
         groups = baseline_groups(attribute, evidence.baseline.binnings)
-        spread = learned_spread(evidence, Check.FAIRNESS, attribute.name) or WindowSpread(0, {})
+        usual = _usual_gaps(evidence, attribute)
         reference = {group: group_counts(monitor, evidence.reference_groups.get(group, {})) for group in groups}
         for version in now.names:
             current = now.groups(version, groups)
             place = _place(monitor, evidence, attribute, version, current)
             found += level_findings(reference, current, thresholds=thresholds, place=place)
-            found += gap_findings(reference, current, thresholds=thresholds, place=place, spread=spread)
+            found += gap_findings(reference, current, thresholds=thresholds, place=place, usual=usual)
             if other := others[version]:
                 found += gap_findings(
                     other.groups_of_all(groups),
                     current,
                     thresholds=thresholds,
                     place=_against(place, other),
-                    spread=spread,
+                    usual=usual,
                 )
     return found
+
+
+def _usual_gaps(evidence: Evidence, attribute: Attribute) -> UsualGaps:
+    learned = evidence.baseline.calibration.get(Check.FAIRNESS.value, {}).get(attribute.name)
+    return UsualGaps() if learned is None else UsualGaps.from_json(learned)
 
 
 def group_counts(monitor: Monitor, subjects: Mapping[str, Profile]) -> GroupCounts:
@@ -158,7 +170,7 @@ def _maturity(monitor: Monitor, evidence: Evidence, groups: Groups) -> dict[str,
 
 def _criteria(monitor: Monitor) -> tuple[Criterion, ...]:
     """What is asked; without labels, only what needs none."""
-    of_task = REGRESSION_CRITERIA if monitor.config.task is Task.REGRESSION else BINARY_CRITERIA
+    of_task = _OF_TASK[monitor.config.task]
     configured = monitor.config.checks.fairness.criteria
     criteria = of_task if configured is None else tuple(Criterion(criterion) for criterion in configured)
     if monitor.config.labels is None:

@@ -118,6 +118,7 @@ class _Place:
         self.evidence, self.version, self.segment, self.record = evidence, version, segment, record
         self.estimation: Estimation = stored_estimation(evidence.baseline.calibration, segment)
         self.positives = positive_levels(monitor)
+        self.has_class_scores = monitor.config.predictions.scores is not None
 
     def estimates(
         self, subjects: Subjects, realised: list[Finding], thresholds: PerformanceThresholds
@@ -148,7 +149,7 @@ class _Place:
 
     def _unavailable(self, subjects: Subjects) -> list[Finding]:
         """Why a model that could have estimates has none; a classifier without scores could not."""
-        source = Role.SCORE if Role.SCORE in subjects else Role.PREDICTION
+        source = Role.SCORE if Role.SCORE in subjects or self.has_class_scores else Role.PREDICTION
         if source is Role.PREDICTION and not isinstance(subjects[source], NumericProfile):
             return []
         return [no_estimate(source, self.estimation.reason, version=self.version, segment=self.segment)]

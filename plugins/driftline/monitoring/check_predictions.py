@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from driftline.config import Task
-from driftline.findings import Check, Status
+from driftline.findings import Check, Status, class_score
 from driftline.monitoring.checks import Evidence, Result, learned_spread, nothing_to_check
 from driftline.monitoring.monitor import Monitor, positive_levels
 from driftline.predictions import PredictionTask, PredictionThresholds, prediction_findings
@@ -22,8 +22,8 @@ def check_predictions(monitor: Monitor, evidence: Evidence) -> Result:
         finding
         for (version, segment), subjects in sorted(evidence.current.items())
         for finding in prediction_findings(
-            _outputs(evidence.reference.get(segment, {})),
-            _outputs(subjects),
+            _outputs(monitor, evidence.reference.get(segment, {})),
+            _outputs(monitor, subjects),
             task=_task(monitor),
             positive_level=_positive_level(monitor, evidence.reference.get("", {})),
             thresholds=thresholds,
@@ -40,8 +40,8 @@ def measured_predictions(
 ) -> dict[str, float]:
     """What the tests see on a window, by ``subject/test``: what the baseline's spread is learned from."""
     findings = prediction_findings(
-        _outputs(reference),
-        _outputs(subjects),
+        _outputs(monitor, reference),
+        _outputs(monitor, subjects),
         task=_task(monitor),
         positive_level=_positive_level(monitor, reference),
         thresholds=_thresholds(monitor, shared_by=1),
@@ -69,9 +69,10 @@ def _task(monitor: Monitor) -> PredictionTask:
     return PredictionTask(monitor.config.task.value)
 
 
-def _outputs(subjects: Mapping[str, Profile]) -> dict[str, Profile]:
-    roles = (Role.PREDICTION, Role.SCORE, Role.LATENCY, Role.ERROR)
-    return {role.value: subjects[role] for role in roles if role in subjects}
+def _outputs(monitor: Monitor, subjects: Mapping[str, Profile]) -> dict[str, Profile]:
+    roles = (Role.PREDICTION.value, Role.SCORE.value, Role.LATENCY.value, Role.ERROR.value)
+    scores = (class_score(name) for name in monitor.config.predictions.scores or ())
+    return {subject: subjects[subject] for subject in (*roles, *scores) if subject in subjects}
 
 
 def _positive_level(monitor: Monitor, reference: Mapping[str, Profile]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from driftline.config import Feature, FeatureKind, Task
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import Evidence, Result, vanished_features
+from driftline.monitoring.log_faults import log_fault_findings
 from driftline.monitoring.monitor import Monitor
 from driftline.profiles.roles import Role
 from driftline.quality import (
@@ -33,7 +34,9 @@ def check_quality(monitor: Monitor, evidence: Evidence) -> Result:
     expectations = derive_expectations(columns, rows=len(frame), tolerated_share=configured.tolerated_share)
     name = f"{monitor.model}, {evidence.record.window}"
     validation = validate(frame, expectations, rows_in_window=max(rows, len(frame)), name=name)
-    return Result([volume, *quality_findings(validation)], data_docs(validation))
+    return Result(
+        [volume, *quality_findings(validation), *log_fault_findings(monitor, evidence)], data_docs(validation)
+    )
 
 
 def _volume(evidence: Evidence) -> Finding:

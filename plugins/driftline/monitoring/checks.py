@@ -107,6 +107,8 @@ def _load(monitor: Monitor, window: Window, now: datetime, subjects: Collection[
         if record is None:
             raise _not_extracted(monitor, window, "has not been extracted")
         baseline = stored_baseline(connection, record.baseline_id)
+        if subjects is not None:
+            subjects = [*subjects, *baseline.subjects(Role.CLASS_SCORE)]
         current = window_profiles(connection, baseline, window, subjects)
         if record.rows and not current:
             raise _not_extracted(monitor, window, "was extracted, but its profiles have been dropped since")

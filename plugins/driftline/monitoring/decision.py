@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from driftline.alerts import AlertMessage, IncidentChange, Link, compose_alert
 from driftline.config.alerts_config import DEFAULT_SLACK_CONNECTION
-from driftline.decisions import Cause, Decision, Policy, Verdict, decide, is_news
+from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.telling import Audience, News, tell_news, tell_resolved
 from driftline.store.decisions import DecisionRecord, record_decision, window_decision
 from driftline.store.engine import store_transaction
-from driftline.store.incidents import open_or_update_incident, resolve_incidents
+from driftline.store.incidents import known_causes, open_or_update_incident, resolve_incidents
 from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
@@ -133,16 +134,15 @@ class _Judged:
     context: Context
     now: datetime
 
-    def alert(self, news: Sequence[News]) -> AlertMessage:
-        """One message about all that is new in the window, or about some of it."""
+    def alert(self, causes: Mapping[str, Cause], news: Sequence[News]) -> AlertMessage:
+        """One message about all that is new in the window, or about some of it; ``causes`` by their incidents."""
         config = self.monitor.config
-        told = {each.cause for each in news}
         return compose_alert(
             model=config.model,
             owner=config.owner,
             channel=config.slack_channel,
             window=self.window,
-            findings=[finding for cause in self.decision.causes if cause.check in told for finding in cause.findings],
+            findings=[finding for each in news for finding in causes[each.cause].findings],
             decision=_sentence(self.decision) + _widening([each.change for each in news]),
             links=self.context.links,
         )
@@ -158,36 +158,59 @@ def _policy(monitor: Monitor) -> Policy:
 
 def _follow_up(connection: Connection, judged: _Judged) -> None:
     audience = Audience.of(judged.monitor.config)
-    news = [_news(cause, _count_in(connection, judged, cause)) for cause in judged.decision.causes]
+    known = known_causes(connection, model=judged.monitor.model, check=Check.DRIFT, window=judged.window)
+    causes = _by_incident(judged.decision.causes, known)
+    news = [
+        News(name, _count_in(connection, judged, cause, name), frozenset(cause.subjects))
+        for name, cause in causes.items()
+    ]
     resolved = resolve_incidents(
         connection,
         model=judged.monitor.model,
-        causes_still_open=_not_recovered(judged.decision, judged.findings),
+        causes_still_open={Check.DRIFT.value, *_not_recovered(judged.decision, judged.findings)},
         window=judged.window,
         at=judged.now,
+        recovered=_recovered_drift(judged, known),
     )
-    tell_news(connection, audience, news, judged.alert, judged.now)
+    tell_news(connection, audience, news, partial(judged.alert, causes), judged.now)
     why = "This window looked for it and did not find it."
     links = judged.context.links
     tell_resolved(connection, audience, resolved, why=why, at=judged.now, window=judged.window, links=links)
 
 
-def _news(cause: Cause, change: IncidentChange) -> News:
-    return News(cause.check.value, change, frozenset(finding.subject for finding in cause.findings))
+def _by_incident(causes: Sequence[Cause], known: Sequence[KnownCause]) -> dict[str, Cause]:
+    """The causes by the names of their incidents: drift may have several, each other check has one."""
+    drift = [cause for cause in causes if cause.check is Check.DRIFT]
+    of_drift = placed(drift, known)
+    named: dict[str, Cause] = {}
+    for cause in causes:
+        named |= of_drift if cause.check is Check.DRIFT else {cause.check.value: cause}
+    return named
 
 
-def _count_in(connection: Connection, judged: _Judged, cause: Cause) -> IncidentChange:
+def _recovered_drift(judged: _Judged, known: Sequence[KnownCause]) -> set[str]:
+    found = [finding for finding in judged.findings if finding.check is Check.DRIFT]
+    return recovered(
+        known,
+        alarming={name for cause in judged.decision.causes if cause.check is Check.DRIFT for name in cause.subjects},
+        evaluated={finding.subject for finding in found if _shows_recovery(finding)},
+        unevaluated={finding.subject for finding in found if finding.status is Status.NOT_EVALUATED},
+    )
+
+
+def _count_in(connection: Connection, judged: _Judged, cause: Cause, name: str) -> IncidentChange:
     return open_or_update_incident(
         connection,
         model=judged.monitor.model,
-        cause=cause.check.value,
+        cause=name,
         severity=cause.severity,
         title=cause.title,
         findings=[list(finding.key) for finding in cause.findings],
         window=judged.window,
         at=judged.now,
-        subjects={finding.subject for finding in cause.findings},
+        subjects=cause.subjects,
         alert_severity=judged.monitor.config.checks.alert_severity,
+        check=cause.check if cause.check is Check.DRIFT else None,
     )
 
 
@@ -239,7 +262,8 @@ def _summary(decision: Decision, findings: Sequence[Finding]) -> dict[str, Any]:
             {
                 "check": cause.check.value,
                 "severity": cause.severity.value,
-                "subjects": list(dict.fromkeys(finding.subject for finding in cause.findings))[:50],
+                "subjects": list(cause.subjects[:50]),
+                "moved_together": cause.moved_together,
             }
             for cause in decision.causes
         ],

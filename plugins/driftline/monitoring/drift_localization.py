@@ -53,6 +53,7 @@ def localized(
             segments=_segments(monitor, evidence, version, drifted) if segment == "" else {},
             seasons=_seasons(calibration),
             importances=_importances(monitor),
+            pipelines=_pipelines(monitor),
         ),
     )
 
@@ -85,3 +86,10 @@ def _importances(monitor: Monitor) -> dict[str, float]:
     if features == "discover":
         return {}
     return {feature.name: feature.importance for feature in features if feature.importance is not None}
+
+
+def _pipelines(monitor: Monitor) -> dict[str, str]:
+    features = monitor.config.features
+    if features == "discover":
+        return {}
+    return {feature.name: feature.pipeline for feature in features if feature.pipeline is not None}

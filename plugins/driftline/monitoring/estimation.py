@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftline.errors import InputError
+from driftline.findings import class_score, own_score
 from driftline.monitoring.monitor import Monitor
 from driftline.performance import (
+    ClassScores,
     ErrorModel,
     Metric,
+    MulticlassCalibration,
+    OutcomeProfile,
     ScoreCalibration,
     ScoredPredictions,
     estimate_binary_metrics,
     estimate_error,
     estimate_errors_of_profile,
+    estimate_multiclass_metrics,
     is_trusted,
     labeled_rows,
     outcome_metrics,
@@ -29,6 +35,7 @@ from driftline.performance.estimate_findings import ESTIMATE_ERROR
 from driftline.profiles import (
     BinaryOutcomeProfile,
     CategoricalProfile,
+    MulticlassOutcomeProfile,
     NumericProfile,
     Profile,
     RegressionOutcomeProfile,
@@ -39,6 +46,13 @@ from driftline.spread import WindowSpread
 from driftline.store.engine import store_transaction
 from driftline.store.windows import earlier_findings
 from driftline.windows import Window
+
+Learned = ScoreCalibration | MulticlassCalibration | ErrorModel
+_KINDS: Mapping[str, type[ScoreCalibration] | type[MulticlassCalibration] | type[ErrorModel]] = {
+    "score_calibration": ScoreCalibration,
+    "multiclass_calibration": MulticlassCalibration,
+    "error_model": ErrorModel,
+}
 
 ESTIMATION = "estimation"
 """Under this key the baseline keeps what is learned here, by segment."""
@@ -59,27 +73,25 @@ Subjects = Mapping[str, Profile]
 class Estimation:
     """What estimates of one segment's performance rest on; `model` is ``None`` where they cannot be made."""
 
-    model: ScoreCalibration | ErrorModel | None
+    model: Learned | None
     errors: WindowSpread
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        kind = "error_model" if isinstance(self.model, ErrorModel) else "score_calibration"
-        learned = {} if self.model is None else {kind: self.model.to_json()}
+        learned = {kind: self.model.to_json() for kind, made in _KINDS.items() if isinstance(self.model, made)}
         return {**learned, "errors": self.errors.to_json(), "reason": self.reason}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Estimation:
-        model: ScoreCalibration | ErrorModel | None = None
-        if "score_calibration" in document:
-            model = ScoreCalibration.from_json(document["score_calibration"])
-        elif "error_model" in document:
-            model = ErrorModel.from_json(document["error_model"])
+        stored = (made.from_json(document[kind]) for kind, made in _KINDS.items() if kind in document)
+        model: Learned | None = next(stored, None)
         return cls(model, WindowSpread.from_json(document["errors"]), document["reason"])
 
     def of_window(self, subjects: Subjects, positives: frozenset[str], confidence: float) -> dict[str, Metric]:
         """The estimated metrics of a window's predictions; empty where they cannot be estimated."""
         prediction, score = subjects.get(Role.PREDICTION), subjects.get(Role.SCORE)
+        if isinstance(self.model, MulticlassCalibration):
+            return _estimate_classes(self.model, subjects, confidence)
         if isinstance(self.model, ErrorModel) and isinstance(prediction, NumericProfile):
             return estimate_errors_of_profile(self.model, prediction, confidence=confidence)
         if not isinstance(self.model, ScoreCalibration) or not isinstance(prediction, CategoricalProfile):
@@ -92,6 +104,8 @@ class Estimation:
     def of_labeled(self, subjects: Subjects, confidence: float = 0.95) -> dict[str, Metric]:
         """What would have been estimated of the predictions that have a label by now."""
         outcome, prediction = subjects.get(Role.OUTCOME), subjects.get(Role.PREDICTION)
+        if isinstance(self.model, MulticlassCalibration) and isinstance(outcome, MulticlassOutcomeProfile):
+            return _estimate_classes(self.model, subjects, confidence, outcome.rows)
         if isinstance(self.model, ScoreCalibration) and isinstance(outcome, BinaryOutcomeProfile):
             return estimate_binary_metrics(self.model, ScoredPredictions.from_outcomes(outcome), confidence)
         if not isinstance(self.model, ErrorModel) or not isinstance(outcome, RegressionOutcomeProfile):
@@ -150,10 +164,24 @@ def untrusted_metrics(
     return frozenset(found)
 
 
+def _estimate_classes(
+    model: MulticlassCalibration, subjects: Subjects, confidence: float, labeled: int | None = None
+) -> dict[str, Metric]:
+    predictions = []
+    for name in model.classes:
+        everywhere, own = subjects.get(class_score(name)), subjects.get(own_score(name))
+        if not isinstance(everywhere, NumericProfile) or not isinstance(own, NumericProfile):
+            return {}
+        predictions.append(ClassScores.from_profiles(everywhere, own))
+    return estimate_multiclass_metrics(model, predictions, confidence, labeled)
+
+
 def _learned(
     monitor: Monitor, period: Window, outcome: Profile | None, whole: Estimation | None
-) -> tuple[ScoreCalibration | ErrorModel | None, str]:
+) -> tuple[Learned | None, str]:
     try:
+        if isinstance(outcome, MulticlassOutcomeProfile) and whole is None:
+            return _class_calibration(monitor, period), ""
         if isinstance(outcome, BinaryOutcomeProfile):
             return _calibration(outcome), ""
         if isinstance(outcome, RegressionOutcomeProfile) and whole is None:
@@ -177,6 +205,25 @@ def _calibration(outcome: BinaryOutcomeProfile) -> ScoreCalibration:
     return calibration
 
 
+def _class_calibration(monitor: Monitor, period: Window) -> MulticlassCalibration:
+    scores = monitor.config.predictions.scores
+    if scores is None:
+        raise InputError("the model's file maps no `predictions.scores`, which estimates are made from")
+    return MulticlassCalibration.learned(tuple(scores), _labeled_scores(monitor, period))
+
+
+def _labeled_scores(
+    monitor: Monitor, period: Window
+) -> Iterator[tuple[NDArray[np.object_], NDArray[np.object_], NDArray[np.float64]]]:
+    """Labels, predictions and the scores of all classes, batch by batch."""
+    first = 2 + len(monitor.log.present_segment_columns())
+    for batch in monitor.log.read_outcomes(period):
+        labels, predictions = (
+            batch.column(first + index).to_numpy(zero_copy_only=False).astype(object) for index in (0, 1)
+        )
+        yield labels, predictions, np.column_stack([numeric_values(one)[0] for one in batch.columns[first + 2 :]])
+
+
 def _error_model(monitor: Monitor, period: Window, rows: int) -> ErrorModel:
     stride = max(-(-rows // SAMPLE_ROWS), 1)
     leading = 2 + len(monitor.log.present_segment_columns())
@@ -190,7 +237,7 @@ def _error_model(monitor: Monitor, period: Window, rows: int) -> ErrorModel:
 
 def _errors(estimation: Estimation, subjects: Subjects) -> dict[str, float]:
     outcome = subjects.get(Role.OUTCOME)
-    if not isinstance(outcome, BinaryOutcomeProfile | RegressionOutcomeProfile):
+    if not isinstance(outcome, OutcomeProfile):
         return {}
     realised = outcome_metrics(outcome)
     found = {name: estimate_error(metric, realised[name]) for name, metric in estimation.of_labeled(subjects).items()}

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from driftline.config import ModelConfig
 from driftline.errors import DriftlineError
-from driftline.live import Feed, MinuteSpan, VersionFigures, plan_spans
+from driftline.live import Feed, MinuteSpan, SpanPlan, VersionFigures, Watermark, plan_spans
 from driftline.live.spans import MINUTE, RESCAN_DEPTH
 from driftline.sources import PredictionLog
 from driftline.sources.live_log import LiveLog, open_live_log
@@ -107,9 +107,8 @@ class _ModelPass:
         try:
             if isinstance(self.log, DriftlineError):
                 raise self.log
-            with open_live_log(self.log) as opened, store_transaction(self.store) as connection:
-                if take_turn(connection, model, feed):
-                    _count(connection, opened, model, feed)
+            with open_live_log(self.log) as opened:
+                _FeedPass(self.store, opened, model, feed).count()
         except DriftlineError as error:
             return self._failed(feed, str(error))
         except Exception as error:
@@ -123,22 +122,49 @@ class _ModelPass:
         return PassFailure(self.config.model, feed, error)
 
 
-def _count(connection: Connection, opened: LiveLog, model: str, feed: Feed) -> None:
-    now = opened.now()
-    state = next((each for each in feed_states(connection, model) if each.feed is feed), None)
-    plan = plan_spans(None if state is None else state.watermark, newest_counted(connection, model, feed), now)
-    live = opened.count(feed, plan.live)
-    replace_minutes(connection, model, feed, plan.live, live.counts, is_newest=True)
-    for span in (plan.rescan, *_corrected(opened, feed, plan.live, now)):
-        replace_minutes(connection, model, feed, span, opened.count(feed, span).counts)
-    record_count(
-        connection,
-        model,
-        feed,
-        watermark=plan.after,
-        newest_row=live.newest_row,
-        rows_ahead=opened.rows_ahead(feed, plan.live.end),
-    )
+@dataclass(frozen=True, eq=False)
+class _FeedPass:
+    """One feed of one model: the newest minutes in a transaction of their own, so that nothing slow holds them up.
+
+    The watermark moves with the second transaction. A pass that ends between the two is planned again from the same
+    watermark, and counts the same minutes again, corrections included.
+    """
+
+    store: Engine
+    log: LiveLog
+    model: str
+    feed: Feed
+
+    def count(self) -> None:
+        now = self.log.now()
+        with store_transaction(self.store) as connection:
+            if not take_turn(connection, self.model, self.feed):
+                return
+            before = self._watermark(connection)
+            plan = plan_spans(before, newest_counted(connection, self.model, self.feed), now)
+            live = self.log.count(self.feed, plan.live)
+            replace_minutes(connection, self.model, self.feed, plan.live, live.counts, is_newest=True)
+        with store_transaction(self.store) as connection:
+            # Another pass that came between the two has done the rest.
+            if take_turn(connection, self.model, self.feed) and self._watermark(connection) == before:
+                self._count_older(connection, plan, live.newest_row)
+
+    def _watermark(self, connection: Connection) -> Watermark | None:
+        states = feed_states(connection, self.model)
+        return next((state.watermark for state in states if state.feed is self.feed), None)
+
+    def _count_older(self, connection: Connection, plan: SpanPlan, newest_row: datetime | None) -> None:
+        now = plan.after.counted_until
+        for span in (plan.rescan, *_corrected(self.log, self.feed, plan.live, now)):
+            replace_minutes(connection, self.model, self.feed, span, self.log.count(self.feed, span).counts)
+        record_count(
+            connection,
+            self.model,
+            self.feed,
+            watermark=plan.after,
+            newest_row=newest_row,
+            rows_ahead=self.log.rows_ahead(self.feed, plan.live.end),
+        )
 
 
 def _corrected(opened: LiveLog, feed: Feed, live: MinuteSpan, now: datetime) -> Iterable[MinuteSpan]:

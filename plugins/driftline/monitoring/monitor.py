@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
 from driftline.config import Feature, FeatureKind, ModelConfig, Task
 from driftline.config.model_config import segment_name
+from driftline.findings import class_score, own_score
 from driftline.profiles.roles import Role
 from driftline.profiles.slices import SegmentColumn
 from driftline.sources import PredictionLog
@@ -81,6 +82,17 @@ def counted_columns(monitor: Monitor) -> dict[str, CountedColumn]:
     for role, column, conversion, kind in outputs:
         if column is not None:
             counted[role] = CountedColumn(role, log.selected(column, conversion), kind)
+    return {**counted, **_class_scores(monitor, prediction)}
+
+
+def _class_scores(monitor: Monitor, prediction: Selected) -> dict[str, CountedColumn]:
+    """Of each class the score, and the score where it is the class that was predicted."""
+    counted = {}
+    for name, column in (monitor.config.predictions.scores or {}).items():
+        score = monitor.log.selected(column, Conversion.NUMBER)
+        own = replace(score, only_where=(prediction.column, name))
+        counted[class_score(name)] = CountedColumn(Role.CLASS_SCORE, score, FeatureKind.NUMERIC)
+        counted[own_score(name)] = CountedColumn(Role.CLASS_SCORE, own, FeatureKind.NUMERIC)
     return counted
 
 

@@ -108,7 +108,7 @@ def _learned(
     import pyarrow as pa
 
     from driftline.drift import MultivariateCalibration, learn_multivariate
-    from driftline.drift.multivariate_calibration import LEAST_BLOCKS, chosen_blocks
+    from driftline.drift.multivariate_learning import LEAST_BLOCKS, chosen_blocks
 
     length, period = monitor.config.schedule.lookback, baseline.period
     count = period.length // length
@@ -132,7 +132,7 @@ def _over_versions(by_version: Mapping[str, Sample]) -> Sample:
 
 def _rows() -> int:
     """Rows of a window that are looked at."""
-    from driftline.drift.multivariate_calibration import SIZES
+    from driftline.drift.multivariate_learning import SIZES
 
     return SIZES[-1]
 

@@ -92,7 +92,8 @@ def _count_predictions(monitor: Monitor, binnings: Mapping[str, Binning], run: W
     columns = {subject: column for subject, column in counted_columns(monitor).items() if subject in binnings}
     cells = {subject: binnings[subject] for subject in columns}
     counter = SliceCounter(segment_columns(monitor), cells)
-    sampler = SampleCounter(monitor.log.present_segment_columns(), cells)
+    class_scores = {subject for subject, column in columns.items() if column.role is Role.CLASS_SCORE}
+    sampler = SampleCounter(monitor.log.present_segment_columns(), cells, passed_over=class_scores)
     prediction = 2 + len(monitor.log.present_segment_columns()) + list(columns).index(Role.PREDICTION)
     groups = GroupCounter(
         monitor,

@@ -88,12 +88,11 @@ def tell_news(connection: Connection, audience: Audience, news: Sequence[News], 
     told = [each for each in loud if each not in kept]
     for each in kept:
         _enqueue_news(connection, audience, [each], compose, at, is_kept=True)
+    is_told = bool(told) and _enqueue_news(connection, audience, told, compose, at, is_kept=False)
+    note_told(connection, [each.change.incident_id for each in told], at)
     for each in loud:
         _page_news(connection, audience, each, compose, at, is_kept=each in kept)
-    if not told:
-        return 0
-    note_told(connection, [each.change.incident_id for each in told], at)
-    return int(_enqueue_news(connection, audience, told, compose, at, is_kept=False))
+    return int(is_told)
 
 
 def tell(connection: Connection, audience: Audience, message: AlertMessage, *, key: str, at: datetime) -> bool:

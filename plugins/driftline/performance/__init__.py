@@ -1,6 +1,7 @@
 """Is the model still good? Metrics with intervals, degradation, labels and trends, from outcome profiles."""
 
 from driftline.performance.arrays import binary_outcomes, regression_outcomes
+from driftline.performance.class_scores import ClassScores, MulticlassCalibration
 from driftline.performance.classification import binary_metrics
 from driftline.performance.degradation import performance_findings
 from driftline.performance.delay import (
@@ -26,6 +27,7 @@ from driftline.performance.measure import labeled_rows, outcome_metrics, usual_m
 from driftline.performance.metric import METRIC_KINDS, Metric, MetricKind, OutcomeProfile, outcome_of
 from driftline.performance.multiclass import ConfusionMatrix, class_metrics, confusion_matrix, multiclass_metrics
 from driftline.performance.multiclass_arrays import multiclass_outcomes
+from driftline.performance.multiclass_estimation import ESTIMATED_CLASS_METRICS, estimate_multiclass_metrics
 from driftline.performance.ranking import roc_auc_error_bound
 from driftline.performance.regression import regression_metrics
 from driftline.performance.score_calibration import ScoreCalibration, threshold_misfit
@@ -44,12 +46,14 @@ from driftline.performance.trend_findings import trend_finding
 
 __all__ = [
     "DELAY_EDGES",
+    "ESTIMATED_CLASS_METRICS",
     "ESTIMATED_METRICS",
     "MATURE_SHARE",
     "METRIC_KINDS",
     "MINIMUM_POINTS",
     "NO_CURVE",
     "TREND_DAYS",
+    "ClassScores",
     "ConfusionMatrix",
     "DelayCurve",
     "ErrorModel",
@@ -58,6 +62,7 @@ __all__ = [
     "LabelOutlook",
     "Metric",
     "MetricKind",
+    "MulticlassCalibration",
     "OutcomeProfile",
     "PerformancePoint",
     "PerformanceThresholds",
@@ -76,6 +81,7 @@ __all__ = [
     "estimate_errors",
     "estimate_errors_of_profile",
     "estimate_findings",
+    "estimate_multiclass_metrics",
     "is_trusted",
     "label_outlook",
     "labeled_rows",

@@ -9,6 +9,13 @@ import numpy as np
 
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.performance.metric import OutcomeProfile
+from driftline.performance.selection_shift import (
+    LEAST_PREDICTIONS,
+    SELECTION_ADVICE,
+    SIGNIFICANCE,
+    shift_between,
+    shift_finding,
+)
 from driftline.profiles import (
     BinaryOutcomeProfile,
     CategoricalProfile,
@@ -17,11 +24,8 @@ from driftline.profiles import (
     Profile,
 )
 
-SIGNIFICANCE = 0.001
 LARGEST_DIFFERENCE = 0.2
 """Coverage may differ by so much (20 points) between kinds of prediction before it is told."""
-LEAST_PREDICTIONS = 30
-"""A kind of prediction with fewer is not looked at."""
 SCORE_GROUPS = 10
 
 
@@ -47,7 +51,7 @@ def selection_findings(
     version: str,
     segment: str = "",
 ) -> list[Finding]:
-    """Findings on the subject ``labels``, as long as predictions lack labels; none for a regression.
+    """Findings on the subject ``labels``, as long as predictions lack labels.
 
     Tests
     -----
@@ -55,6 +59,10 @@ def selection_findings(
         Statistic = largest coverage minus smallest, over the predicted classes (or ten groups of rising score);
         detected where chance does not explain it (chi-square, p < 0.001) and it is more than 20 points larger than on
         the baseline, or, with `Severity.LOW`, where it was so on the baseline already or labels are still expected.
+    labeled_predictions
+        Regression. Statistic = how far the mean of the predictions that have a label is from that of all, in standard
+        deviations of all; detected where chance does not explain it (normal, p < 0.001) and it is more than
+        0.2 further than on the baseline; `Severity.LOW` as above.
 
     Parameters
     ----------
@@ -63,6 +71,9 @@ def selection_findings(
     positives : collection of str
         How a positive prediction may be spelled (binary classification).
     """
+    shifted = shift_between(reference, current)
+    if shifted is not None:
+        return [shift_finding(*shifted, is_mature=is_mature, version=version, segment=segment)]
     found = []
     for test, coverages in (("coverage_by_prediction", _by_class), ("coverage_by_score", _by_score)):
         now = coverages(*current, positives)
@@ -154,11 +165,7 @@ def _finding(test: str, now: list[Coverage], usual: float, *, is_mature: bool, v
             f"{most.share:.1%} of {most.kind} predictions have a label, and {least.share:.1%} of {least.kind} ones "
             f"(on the baseline the difference is {usual * 100:.1f} points).{waiting}"
         ),
-        recommendation=(
-            "Find out which predictions get a label: metrics of selected labels say nothing about the others."
-            if is_selected
-            else ""
-        ),
+        recommendation=SELECTION_ADVICE if is_selected else "",
         details={
             "is_provisional": not is_mature,
             "coverage": {one.kind: one.share for one in now},

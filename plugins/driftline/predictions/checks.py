@@ -6,12 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from driftline.findings import Comparison, Finding
+from driftline.findings import Comparison, Finding, class_score
 from driftline.predictions.candidate import Candidate, judge
 from driftline.predictions.classes import CLASS_TESTS, class_candidates
 from driftline.predictions.nulls import null_share
 from driftline.predictions.ranges import constant_output, impossible_values, outlier_share, range_change
-from driftline.predictions.scores import SCORE_TESTS, score_candidates
+from driftline.predictions.scores import (
+    CLASS_SCORE_TESTS,
+    SCORE_TESTS,
+    class_score_candidates,
+    score_candidates,
+)
 from driftline.predictions.service import error_rate, latency_p95
 from driftline.predictions.subjects import Pair, pair_of, too_few
 from driftline.predictions.task import PredictionTask
@@ -48,8 +53,8 @@ def prediction_findings(
     ----------
     reference, current : mapping of str to Profile
         Profiles of the baseline and the window by subject: ``prediction`` (categorical for classification, numeric for
-        regression), and where the model has them ``score``, ``latency`` (milliseconds) and ``error`` (levels ``true``
-        and ``false``).
+        regression), and where the model has them ``score``, ``latency`` (milliseconds), ``error`` (levels ``true``
+        and ``false``) and, of several classes, ``score of CLASS``.
     task : PredictionTask
         What the model predicts.
     positive_level : str or None
@@ -74,6 +79,7 @@ def prediction_findings(
     candidates = [
         *_prediction(sides, task, positive_level, thresholds),
         *_optional(NumericProfile, "score", SCORE_TESTS, sides, lambda pair: score_candidates(pair, thresholds)),
+        *_class_scores(sides, thresholds),
         *_optional(NumericProfile, "latency", ("latency_p95",), sides, lambda pair: [latency_p95(pair, thresholds)]),
         *_optional(CategoricalProfile, "error", ("error_rate",), sides, lambda pair: [error_rate(pair, thresholds)]),
     ]
@@ -96,6 +102,17 @@ def _prediction(
     classes = pair_of(CategoricalProfile, "prediction", *sides)
     tests = tuple(test for test in CLASS_TESTS if positive_level is not None or test != "positive_rate_spike")
     return _tested(classes, "prediction", tests, lambda pair: class_candidates(pair, positive_level, thresholds))
+
+
+def _class_scores(sides: Sides, thresholds: PredictionThresholds) -> list[Candidate]:
+    subjects = dict.fromkeys(subject for side in sides for subject in side if subject.startswith(class_score("")))
+    return [
+        candidate
+        for subject in subjects
+        for candidate in _optional(
+            NumericProfile, subject, CLASS_SCORE_TESTS, sides, lambda pair: class_score_candidates(pair, thresholds)
+        )
+    ]
 
 
 def _optional(

@@ -36,9 +36,18 @@ def null_share(pair: Pair[NumericProfile] | Pair[CategoricalProfile], minimum_ro
         expected=change.expected,
         seen=change.seen,
         change=change,
-        text=f"{change.seen:.2%} of the {pair.subject}s are missing or invalid; {change.expected:.2%} are expected",
+        text=(
+            f"{change.seen:.2%} of the {_plural(pair.subject)} are missing or invalid; "
+            f"{change.expected:.2%} are expected"
+        ),
         advice="Look for failing calls and for a changed type or column in the service that writes the log.",
     )
+
+
+def _plural(subject: str) -> str:
+    """``scores``; ``scores of bird``."""
+    name, of, rest = subject.partition(" of ")
+    return f"{name}s{of}{rest}"
 
 
 def _missing(profile: NumericProfile | CategoricalProfile) -> int:

@@ -31,6 +31,8 @@ SCORE_TESTS = (
     "null_share",
 )
 
+CLASS_SCORE_TESTS = ("score_out_of_range", "entropy", "constant_output", "null_share")
+
 CONFIDENCE: Ladder = (
     (0.10, Severity.LOW),
     (0.20, Severity.MEDIUM),
@@ -84,6 +86,19 @@ def score_candidates(pair: Pair[NumericProfile], thresholds: PredictionThreshold
         constant_output(pair),
         nulls,
     ]
+
+
+def class_score_candidates(pair: Pair[NumericProfile], thresholds: PredictionThresholds) -> list[Candidate]:
+    """Tests of one class's score among several classes: those of `score_candidates` that hold for any class.
+
+    A share of unsure scores says nothing of one class among many: most of its scores are low.
+    """
+    certain = impossible_values(pair, "score_out_of_range", 0.0, 1.0)
+    nulls = null_share(pair, thresholds.minimum_rows)
+    reason = too_few("scores", pair.reference.finite, pair.current.finite, thresholds.minimum_rows)
+    if reason:
+        return [certain, *pair.refused(CLASS_SCORE_TESTS[1:-1], reason), nulls]
+    return [certain, _entropy(pair), constant_output(pair), nulls]
 
 
 def _confidence(test: str, change: ShareChange, *, what: str, advice: str) -> Candidate:

@@ -126,14 +126,18 @@ class NumericProfile:
             return math.nan
         cumulative, target = self._cumulative, share * self.finite
         cell = min(int(cumulative.searchsorted(target, side="left")) - 1, self.counts.size - 1)
-        # At least the first cell that is not empty.
-        cell = max(cell, int(cumulative.searchsorted(0, side="right")) - 1)
+        cell = max(cell, self._first_cell)
         low = self.minimum if cell == 0 else max(float(self.binning.edges[cell - 1]), self.minimum)
         high = self.maximum if cell == self.binning.edges.size else min(float(self.binning.edges[cell]), self.maximum)
         if self.binning.atoms[cell]:
             return high
         within = (target - cumulative[cell]) / self.counts[cell] if self.counts[cell] else 1.0
         return low + (high - low) * min(max(within, 0.0), 1.0)
+
+    @cached_property
+    def _first_cell(self) -> int:
+        """The first cell that is not empty."""
+        return int(self._cumulative.searchsorted(0, side="right")) - 1
 
     @cached_property
     def _cumulative(self) -> Counts:

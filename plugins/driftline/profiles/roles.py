@@ -16,3 +16,5 @@ class Role(StrEnum):
     OUTCOME = "outcome"
     GROUP = "group"
     """A protected attribute: its levels are the groups that predictions and outcomes are counted by."""
+    CLASS_SCORE = "class_score"
+    """The score of one class of several; its subjects are `class_score` and `own_score` of the class."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ SliceSamples = dict[SliceKey, Sample]
 
 LONGEST_TEXT = 256
 """Characters of a text that are kept: a sample is bounded in bytes too."""
-_NOT_SAMPLED = frozenset({Role.LATENCY, Role.ERROR})
+_NOT_SAMPLED: frozenset[str] = frozenset({Role.LATENCY, Role.ERROR})
 
 
 class SampleCounter:
@@ -39,7 +39,7 @@ class SampleCounter:
 
     Batches hold what `SliceCounter` counts (time, version, one column per name in ``segments``, one per entry of
     ``binnings``, in order) and the prediction's id in their last column. Sampled are the segment columns, and of the
-    counted columns the features, the prediction and the score.
+    counted columns the features, the prediction and the score; none of those ``passed_over``.
 
     The same rows give the same samples, in whatever order they come and however they are cut into batches.
 
@@ -50,9 +50,14 @@ class SampleCounter:
     """
 
     def __init__(
-        self, segments: Sequence[str], binnings: Mapping[str, Binning], capacity: int = SLICE_CAPACITY
+        self,
+        segments: Sequence[str],
+        binnings: Mapping[str, Binning],
+        capacity: int = SLICE_CAPACITY,
+        passed_over: Collection[str] = (),
     ) -> None:
         require_capacity(capacity)
+        self._passed_over = _NOT_SAMPLED.union(passed_over)
         self._segments = segments
         self._binnings = dict(binnings)
         self._capacity = capacity
@@ -89,7 +94,7 @@ class SampleCounter:
             columns[segment_column(name)] = _text(batch.column(2 + index))
         first = 2 + len(self._segments)
         for index, (subject, binning) in enumerate(self._binnings.items()):
-            if subject not in _NOT_SAMPLED:
+            if subject not in self._passed_over:
                 column = batch.column(first + index)
                 columns[subject] = _numbers(column) if isinstance(binning, NumericBinning) else _text(column)
         return pa.table(columns)

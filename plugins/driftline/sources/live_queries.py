@@ -161,7 +161,7 @@ def _labeled(mapping: LiveMapping, span: MinuteSpan) -> Composed:
 
 
 def _value(mapping: LiveMapping, *, is_label: bool) -> Composable:
-    """A label or prediction as the truth of "is positive", or as a number where the model is a regression."""
+    """A label or prediction as the truth of "is positive", as its class, or as a number (regression)."""
     is_regression = mapping.config.task is Task.REGRESSION
     conversion = Conversion.NUMBER if is_regression else Conversion.TEXT
     if is_label:
@@ -171,6 +171,8 @@ def _value(mapping: LiveMapping, *, is_label: bool) -> Composable:
     if is_regression:
         # What is not finite, or overflows when squared, has no error.
         return SQL("CASE WHEN {n} > -1e150 AND {n} < 1e150 THEN {n} END").format(n=SQL("({})::float8").format(value))
+    if mapping.config.task is Task.MULTICLASS_CLASSIFICATION:
+        return value
     return SQL("({} = ANY ({}))").format(value, Literal(sorted(mapping.positive_levels)))
 
 
@@ -179,6 +181,11 @@ def _outcome_sums(task: Task) -> Composable:
         return SQL(
             "count(predicted - actual), 0, 0, 0, 0, coalesce(sum(predicted - actual), 0), "
             "coalesce(sum(abs(predicted - actual)), 0), coalesce(sum((predicted - actual) ^ 2), 0)"
+        )
+    if task is Task.MULTICLASS_CLASSIFICATION:
+        return SQL(
+            "count(*), count(*) FILTER (WHERE predicted = actual), count(*) FILTER (WHERE predicted <> actual), "
+            "count(*) FILTER (WHERE predicted <> actual), 0, 0::float8, 0::float8, 0::float8"
         )
     return SQL(
         "count(*), count(*) FILTER (WHERE predicted AND actual), count(*) FILTER (WHERE predicted AND NOT actual), "

@@ -7,7 +7,7 @@ whole result of one that has any, and settings of the session would be read agai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
@@ -40,6 +40,8 @@ class Selected:
     conversion: Conversion
     is_joined: bool = False
     """Whether it is a column of the table that protected attributes are joined from."""
+    only_where: tuple[LogColumn, str] | None = None
+    """A column, and the value (as text) that it must have: elsewhere this one is null."""
 
 
 def relation(table: str | None, query: str | None) -> Composable:
@@ -239,6 +241,13 @@ def converted(alias: Identifier, selected: Selected) -> Composable:
 
     As text a decimal is spelled like the other numbers: 1, not 1.00.
     """
+    if selected.only_where is not None:
+        column, value = selected.only_where
+        return SQL("CASE WHEN {} = {} THEN {} END").format(
+            converted(alias, Selected(column, Conversion.TEXT)),
+            Literal(value),
+            converted(alias, replace(selected, only_where=None)),
+        )
     name = qualified(_PROTECTED if selected.is_joined else alias, selected.column.name)
     family = selected.column.family
     if family is ValueFamily.TIMESTAMP:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 
 from driftline.alerts.incidents import Incident, IncidentChange, IncidentChangeKind, IncidentStatus
+from driftline.decisions import KnownCause
 from driftline.errors import InputError
-from driftline.findings import Check, Severity, Status
+from driftline.findings import SUBJECT_IN_KEY, Check, Severity, Status
 from driftline.store.json_values import json_safe
 from driftline.store.tables import findings as findings_table
 from driftline.store.tables import incidents
@@ -30,6 +31,7 @@ def open_or_update_incident(
     at: datetime,
     subjects: Collection[str] = (),
     alert_severity: Severity = Severity.MEDIUM,
+    check: Check | None = None,
 ) -> IncidentChange:
     """Counts a window that found ``cause`` into its incident; the same window again changes nothing twice.
 
@@ -37,6 +39,9 @@ def open_or_update_incident(
     revised findings, replaces title and findings, and widens it where it names one of ``subjects`` that no window
     before it has found at ``alert_severity`` or above since the incident opened. A window that a resolved incident has
     counted opens no other one.
+
+    A ``check`` that can have several causes is named: findings (`Finding.key` as lists) of subjects that a newer window
+    no longer finds then stay with the incident, so that it is known what it is about (`known_causes`).
     """
     found = _Sighting(
         severity,
@@ -46,8 +51,28 @@ def open_or_update_incident(
         as_utc(at, "at"),
         frozenset(subjects),
         tuple(each for each in Severity if each.rank >= alert_severity.rank),
+        None if check is None else check.value,
     )
     return _sight(connection, model, cause, found)
+
+
+def known_causes(connection: Connection, *, model: str, check: Check, window: Window) -> list[KnownCause]:
+    """The causes of the check that are open, the longest open first; then the resolved that have counted ``window``.
+
+    Until the transaction ends no other one changes the model's incidents: what belongs to which can be decided on them.
+    """
+    _lock(connection, model)
+    cause, is_open = incidents.c.cause, _is_open()
+    query = (
+        select(cause, incidents.c.findings)
+        .where(
+            incidents.c.model == model,
+            or_(cause == check.value, cause.startswith(f"{check.value}/", autoescape=True)),
+            or_(is_open, incidents.c.last_window_end >= window.end),
+        )
+        .order_by(is_open.desc(), incidents.c.incident_id)
+    )
+    return [KnownCause(row.cause, frozenset(map(_subject, row.findings))) for row in connection.execute(query)]
 
 
 def open_or_renew_incident(
@@ -59,19 +84,27 @@ def open_or_renew_incident(
     changes nothing.
     """
     moment = as_utc(at, "at")
-    found = _Sighting(severity, json_safe(title), [], moment, moment, frozenset(), ())
+    found = _Sighting(severity, json_safe(title), [], moment, moment, frozenset(), (), None)
     return _sight(connection, model, cause, found)
 
 
 def resolve_incidents(
-    connection: Connection, *, model: str, causes_still_open: Collection[str], window: Window, at: datetime
+    connection: Connection,
+    *,
+    model: str,
+    causes_still_open: Collection[str],
+    window: Window,
+    at: datetime,
+    recovered: Collection[str] = (),
 ) -> list[int]:
     """Resolves the model's open incidents of checks that ``window`` no longer found; returns their ids.
 
     Only a window newer than the last that found the cause resolves it. No data is no recovery: name in
-    ``causes_still_open`` also the causes that ``window`` could not evaluate. What no window finds is left alone.
+    ``causes_still_open`` also the causes that ``window`` could not evaluate. What no window finds is left alone. A
+    check with several causes is named there, and those of its causes that are over are named in ``recovered``.
     """
-    is_recovered = incidents.c.cause.in_({check.value for check in Check} - set(causes_still_open))
+    over = {check.value for check in Check} - set(causes_still_open) | set(recovered)
+    is_recovered = incidents.c.cause.in_(over)
     return _resolve(connection, model, is_recovered, window.end, as_utc(at, "at"))
 
 
@@ -189,6 +222,7 @@ class _Sighting:
     at: datetime
     subjects: frozenset[str]
     alarming: tuple[Severity, ...]
+    check: str | None
 
 
 def _sight(connection: Connection, model: str, cause: str, found: _Sighting) -> IncidentChange:
@@ -244,6 +278,7 @@ def _open(connection: Connection, model: str, cause: str, found: _Sighting) -> I
 
 
 def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> IncidentChange:
+    found = _with_earlier_subjects(incident, found)
     change = _kind_of_change(incident, found)
     new_subjects = _new_subjects(connection, incident, found) if change is IncidentChangeKind.UPDATED else ()
     if new_subjects:
@@ -259,6 +294,20 @@ def _count_in(connection: Connection, incident: Row[Any], found: _Sighting) -> I
     return IncidentChange(incident.incident_id, change, highest, new_subjects)
 
 
+def _with_earlier_subjects(incident: Row[Any], found: _Sighting) -> _Sighting:
+    """The same, with the findings of the subjects that the incident has had and this window does not find."""
+    if found.check is None:
+        return found
+    present = set(map(_subject, found.findings))
+    earlier = [finding for finding in incident.findings if _subject(finding) not in present]
+    return replace(found, findings=[*found.findings, *earlier])
+
+
+def _subject(finding: Sequence[Any]) -> str:
+    """Of a finding's key as the incidents keep it."""
+    return str(finding[SUBJECT_IN_KEY])
+
+
 def _new_subjects(connection: Connection, incident: Row[Any], found: _Sighting) -> tuple[str, ...]:
     """Those that have not alarmed since the incident opened, the last window's revision left aside."""
     if not found.subjects:
@@ -268,7 +317,7 @@ def _new_subjects(connection: Connection, incident: Row[Any], found: _Sighting) 
         .distinct()
         .where(
             findings_table.c.model == incident.model,
-            findings_table.c.check_name == incident.cause,
+            findings_table.c.check_name == (found.check or incident.cause),
             findings_table.c.status == Status.DETECTED.value,
             findings_table.c.severity.in_([severity.value for severity in found.alarming]),
             findings_table.c.window_end >= incident.first_window_end,

@@ -18,6 +18,7 @@ from driftline.store.reading import (
     window_of_run,
     windows_ending,
 )
+from driftline.store.verdicts import verdict_versions
 from driftline.store.windows import window_findings, window_report
 from driftline.web.access import require_visible, visible_models
 from driftline.web.addresses import model_path, monitor_dag_id, monitored_model, parse_moment, window_path
@@ -61,8 +62,9 @@ def window(request: Request, model: str, window_end: str, window_start: str | No
     with store_reading(request.app.state.open_store()) as connection:
         chosen, others = _chosen(windows_ending(connection, model, end), model, start)
         findings = window_findings(connection, model, chosen.window)
+        versions = verdict_versions(connection, model, chosen.window)
         kinds = report_kinds(connection, model, chosen.window)
-    view = view_window(chosen, findings)
+    view = view_window(chosen, findings, versions)
     return page(request, "window", view=view, summary=chosen, others=others, reports=kinds)
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from driftline.decisions import VerdictVersion
 from driftline.findings import Check, Finding, Status, by_severity
 from driftline.store.reading import WindowSummary
 
 SHOWN_FINDINGS = 500
 """Rows of a table of findings; the others are counted."""
+
+SHOWN_VERDICTS = 20
+"""Versions of the verdict: the first and the newest; those between are counted."""
 
 _AIRFLOW_RUN = re.compile(r"[A-Za-z0-9_.~:+-]+")
 """Airflow's `[scheduler] allowed_run_id_pattern`: other run ids (``command line``) lead to no page."""
@@ -39,9 +44,19 @@ class Unevaluated:
 
 
 @dataclass(frozen=True)
+class VerdictRow:
+    """One version of the verdict; ``judged`` is what the performance check said of the whole then."""
+
+    version: VerdictVersion
+    judged: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class WindowView:
     """Attributes
     ----------
+    verdicts:
+        The versions of the window's verdict, the first first; ``hidden_verdicts`` between are left out.
     label_coverage:
         Share of the predictions with a label (0 to 1); ``None`` without predictions.
     is_provisional:
@@ -59,9 +74,14 @@ class WindowView:
     is_provisional: bool
     has_labels: bool
     is_airflow_run: bool
+    verdicts: tuple[VerdictRow, ...]
+    hidden_verdicts: int
 
 
-def view_window(summary: WindowSummary, findings: Sequence[Finding]) -> WindowView:
+def view_window(
+    summary: WindowSummary, findings: Sequence[Finding], versions: Sequence[VerdictVersion] = ()
+) -> WindowView:
+    shown = [*versions[:1], *versions[1:][-SHOWN_VERDICTS + 1 :]]
     performance = [finding for finding in findings if finding.check is Check.PERFORMANCE]
     return WindowView(
         detected=_table(finding for finding in findings if finding.status is Status.DETECTED),
@@ -71,6 +91,14 @@ def view_window(summary: WindowSummary, findings: Sequence[Finding]) -> WindowVi
         is_provisional=any(finding.details.get("is_provisional") for finding in performance),
         has_labels=any(finding.subject == "labels" for finding in performance),
         is_airflow_run=_AIRFLOW_RUN.fullmatch(summary.run_id) is not None,
+        verdicts=tuple(VerdictRow(version, _judged(version)) for version in shown),
+        hidden_verdicts=len(versions) - len(shown),
+    )
+
+
+def _judged(version: VerdictVersion) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        entry for entry in version.performance if entry.get("test") == "degradation" and not entry.get("segment")
     )
 
 

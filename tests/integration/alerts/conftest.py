@@ -9,10 +9,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection, Engine, Row, select
 
 from driftline.alerts import AlertItem, AlertMessage, IncidentChange, IncidentChangeKind
@@ -67,14 +72,38 @@ def slack() -> Iterator[SlackReceiver]:
 
 
 @pytest.fixture(scope="module")
-def pages() -> Iterator[PageReceiver]:
-    with start_page_receiver() as receiver:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 127.0.0.1, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    written = tmp_path_factory.mktemp("tls") / "receiver.pem"
+    written.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*form))
+    return written
+
+
+@pytest.fixture(scope="module")
+def pages(certificate: Path) -> Iterator[PageReceiver]:
+    with start_page_receiver(certificate) as receiver:
         yield receiver
 
 
 @pytest.fixture(scope="module")
 def _deliverer(
-    slack: SlackReceiver, pages: PageReceiver, urls: Urls, tmp_path_factory: pytest.TempPathFactory
+    slack: SlackReceiver, pages: PageReceiver, certificate: Path, urls: Urls, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deliverer]:
     slow = {"timeout": 1}
     refused = {"base_url": "http://127.0.0.1:1/api/"}
@@ -93,6 +122,7 @@ def _deliverer(
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
         "PYTHONPATH": str(root / "plugins"),
         "NO_PROXY": "127.0.0.1,localhost",
+        "SSL_CERT_FILE": str(certificate),
         "TEST_STORE": urls.store,
     }
     command = [sys.executable, str(Path(__file__).with_name("deliverer.py"))]

@@ -76,7 +76,7 @@ def test_a_silence_is_made_listed_and_ended(driftline: Command) -> None:
 
 
 def test_options_may_come_first_and_the_installation_can_be_silenced(driftline: Command) -> None:
-    ran = driftline("silence", "--for", "30m", "--reason", "an upgrade", "driftline", "--json")
+    ran = driftline("silence", "--for", "30m", "--reason", "an upgrade", "driftline", "--check", "latency", "--json")
     assert json.loads(ran.out)["model"] == "driftline"
 
 

@@ -139,3 +139,29 @@ def test_an_unhealthy_version_gets_no_more_traffic(driftline: Command, store_eng
     ran = driftline("promote", MODEL, "v2", "--reason", "x")
     assert ran.code == 2
     assert "unhealthy" in ran.err
+
+
+def test_a_version_is_registered_once_and_for_one_artefact(driftline: Command) -> None:
+    ran = driftline("register", "churn", "v1", "--artifact-uri", "s3://churn/1")
+    assert (ran.code, ran.out) == (0, "Registered v1 of churn.\n")
+    assert "is registered already" in driftline("register", "churn", "v1", "--artifact-uri", "s3://churn/1").out
+    other = driftline("register", "churn", "v1", "--artifact-uri", "s3://churn/2")
+    assert (other.code, "Register another artefact as another version" in other.err) == (2, True)
+    assert driftline("register", "churn", " ", "--artifact-uri", "s3://churn/1").code == 2
+    (shown,) = json.loads(driftline("versions", "churn", "--json").out)
+    assert (shown["version"], shown["status"], shown["share"]) == ("v1", "registered", 0.0)
+
+
+def test_a_quarantined_version_that_was_found_good_is_marked_so(driftline: Command, store_engine: Engine) -> None:
+    assert driftline("mark", MODEL, "v1", "--status", "quarantined").code == 0
+    assert driftline("promote", MODEL, "v1", "--reason", "again").code == 2
+    ran = driftline("mark", MODEL, "v1", "--status", "registered", "--health", "healthy")
+    assert (ran.code, ran.out) == (0, "v1 of fraud: registered, healthy.\n")
+    assert driftline("promote", MODEL, "v1", "--reason", "again").code == 0
+    refused = driftline("mark", MODEL, "v1", "--status", "quarantined")
+    assert (refused.code, "gets traffic" in refused.err) == (2, True)
+
+
+def test_nothing_to_mark_and_unknown_versions_are_refused(driftline: Command) -> None:
+    assert "Give --status" in driftline("mark", MODEL, "v1").err
+    assert "is not registered" in driftline("mark", MODEL, "v9", "--health", "healthy").err

@@ -204,6 +204,68 @@ def test_a_cause_that_returns_opens_another_incident(judge: Any, store_engine: E
     assert [key for key, _ in alerts] == ["incident/1/high", "incident/1/resolved", "incident/2/high"]
 
 
+def together(subject: str, *others: str) -> Finding:
+    return replace(LOUD, subject=subject, details={"localization": {"together_with": list(others)}})
+
+
+def calm(*subjects: str) -> list[Finding]:
+    return [replace(CALM, subject=subject) for subject in subjects]
+
+
+WEATHER = [together("temp", "wind"), together("wind", "temp")]
+
+
+def test_features_that_moved_together_are_an_incident_and_a_window_is_one_message(
+    judge: Any, store_engine: Engine
+) -> None:
+    for _ in range(2):
+        judge(WINDOW, LIVE, [*WEATHER, LOUD])
+    opened, alerts = followed(store_engine)
+    assert opened == [("drift", "open", "high"), ("drift/temp", "open", "high")]
+    assert len(alerts) == 1
+    [(message,)] = rows_of(store_engine, alert_outbox.c.message)
+    assert {item.subject for item in AlertMessage.from_json(message).items} == {"temp", "wind", "amount"}
+
+
+def test_a_group_keeps_its_incident_while_members_come_and_go(judge: Any, store_engine: Engine) -> None:
+    judge(WINDOW, LIVE, WEATHER)
+    judge(*later(6), [together("temp"), *calm("wind")])
+    judge(*later(12), [*calm("temp"), together("wind")])
+    assert len(followed(store_engine)[1]) == 1
+    widened = [together("wind", "rain"), together("rain", "wind"), *calm("temp")]
+    for _ in range(2):
+        judge(*later(18), widened)
+    written = [rows_of(store_engine, *table.c) for table in (incidents, alert_outbox)]
+    judge(*later(6), [together("temp"), *calm("wind")])
+    assert [rows_of(store_engine, *table.c) for table in (incidents, alert_outbox)] == written
+    opened, alerts = followed(store_engine)
+    assert opened == [("drift/temp", "open", "high")]
+    assert [key.partition("/high")[2] for key, _ in alerts] == ["", "/rain"]
+
+
+def test_an_incident_of_features_ends_when_none_of_them_alarms_and_all_were_looked_at(
+    judge: Any, store_engine: Engine
+) -> None:
+    judge(WINDOW, LIVE, [*WEATHER, LOUD])
+    judge(*later(6), [LOUD, *calm("temp"), replace(UNKNOWN, subject="wind")])
+    assert followed(store_engine)[0] == [("drift", "open", "high"), ("drift/temp", "open", "high")]
+    judge(*later(12), [LOUD, *calm("temp", "wind")])
+    assert followed(store_engine)[0] == [("drift", "open", "high"), ("drift/temp", "resolved", "high")]
+    judge(WINDOW, LIVE, [*WEATHER, LOUD])
+    assert len(followed(store_engine)[0]) == 2
+    judge(*later(18), [CALM, *WEATHER])
+    opened, alerts = followed(store_engine)
+    assert sorted((cause, status) for cause, status, _ in opened) == [
+        ("drift", "resolved"),
+        ("drift/temp", "open"),
+        ("drift/temp", "resolved"),
+    ]
+    assert [key for key, _ in alerts if not key.endswith("/resolved")] == [
+        "incident/1/high+incident/2/high",
+        "incident/3/high",
+    ]
+
+
 def test_a_failure_while_deciding_leaves_neither_decision_nor_alert(
     judge: Any, store_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,8 +79,8 @@ def test_the_same_window_again_says_the_same(changed: Changed, shop: ShopLog) ->
 def test_what_the_model_leans_on_is_told_first(changed: Changed, shop: ShopLog, store_engine: Engine) -> None:
     shop.execute(SPOIL, ONSET)
     features = [
-        {"name": "amount", "kind": "numeric", "importance": 0.05},
-        {"name": "basket", "kind": "numeric", "importance": 0.9},
+        {"name": "amount", "kind": "numeric", "importance": 0.05, "pipeline": "till"},
+        {"name": "basket", "kind": "numeric", "importance": 0.9, "pipeline": "till"},
         {"name": "country", "kind": "categorical"},
     ]
     run = run_window(changed(checks=ONLY_DRIFT, features=features), LAST_DAY, LIVE)
@@ -91,6 +91,7 @@ def test_what_the_model_leans_on_is_told_first(changed: Changed, shop: ShopLog, 
         page = window_report(connection, "fraud", LAST_DAY, Check.DRIFT.value)
     assert page is not None
     assert page.index("<h3>basket") < page.index("<h3>amount")
+    assert "all 2 features of pipeline till (basket and amount) moved together since" in page
 
 
 def test_the_window_before_is_compared_and_never_alarms(changed: Changed, shop: ShopLog) -> None:

@@ -320,3 +320,32 @@ def test_a_regressions_errors_are_compared_between_groups(people: ShopLog, watch
     found = run(monitor, hours_later=7)
     assert {(finding.subject, finding.test) for finding in detected(found)} == {("sex=F", "mae"), ("sex=F", "bias")}
     assert all(finding.effect is not None and finding.effect > 0.1 for finding in detected(found))
+
+
+def test_the_accuracy_of_several_classes_is_compared_between_groups(people: ShopLog, watch: Changed) -> None:
+    people.execute("ALTER TABLE {schema}.labels ADD is_country text")
+    people.execute(
+        "UPDATE {schema}.labels l SET is_country = CASE WHEN abs(hashint8(p.prediction_id)) % 10 > 0 THEN p.country "
+        "ELSE 'DE' END FROM {schema}.predictions p WHERE p.prediction_id = l.prediction_id"
+    )
+    mapping = people.mapping(prediction="country")
+    del mapping["score"]
+    monitor = watch(
+        task="multiclass_classification",
+        positive_label=None,
+        predictions=mapping,
+        features=[{"name": "basket", "kind": "numeric"}],
+        labels={**people.description()["labels"], "label": "is_country"},
+        fairness={"attributes": [{"column": "sex"}]},
+    )
+    ensure_baseline(monitor)
+    assert detected(run(monitor, Window(WINDOW.start - 24 * HOUR, WINDOW.start), hours_later=7)) == []
+    people.execute(
+        "UPDATE {schema}.predictions SET country = 'NL' WHERE sex = 'F' AND prediction_id %% 3 = 0 "
+        "AND predicted_at >= %s",
+        WINDOW.start,
+    )
+    [found] = detected(run(monitor, hours_later=7))
+    assert (found.subject, found.test) == ("sex=F", "accuracy")
+    assert found.effect is not None
+    assert found.effect > 0.1

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, text, update
 
 from driftline.config import ModelConfig
-from driftline.live import Feed, MinuteSpan, VersionFigures
+from driftline.errors import SourceError
+from driftline.live import Feed, MinuteSpan, VersionFigures, Watermark
 from driftline.live.latency import cell_of
 from driftline.local.provisioning import Urls
+from driftline.monitoring import live as live_pass
 from driftline.monitoring.live import PassFailure, count_live, recent_figures, recent_states
 from driftline.sources import PredictionLog
-from driftline.sources.live_log import open_live_log
+from driftline.sources.live_log import CountedSpan, LiveLog, open_live_log
 from driftline.store.engine import store_transaction
-from driftline.store.live import replace_minutes, take_turn
+from driftline.store.live import record_count, replace_minutes, take_turn
 from driftline.store.tables import live_outcomes, live_predictions, live_watermarks
 from tests.integration.shop_log import ShopLog
 
@@ -123,6 +125,27 @@ def test_a_regressions_errors(live: Live) -> None:
     assert outcomes.accuracy is None
 
 
+def test_several_classes_are_right_or_wrong(live: Live) -> None:
+    live.shop.execute("ALTER TABLE {schema}.labels ADD is_country text")
+    config = live.shop.config(
+        task="multiclass_classification",
+        positive_label=None,
+        predictions={**live.shop.mapping(prediction="country"), "score": None},
+        labels={**live.shop.description()["labels"], "label": "is_country"},
+    )
+    for predicted, actual in (("DE", "DE"), ("FR", "FR"), ("DE", "NL"), ("US", "never seen"), ("1", "1")):
+        found = live.predict(MINUTE, country=predicted)
+        live.shop.execute(
+            "INSERT INTO {schema}.labels (prediction_id, known_at, is_country) VALUES (%s, %s, %s)",
+            found, live.now, actual,
+        )  # fmt: skip
+    live.guard(config)
+    outcomes = live.figures()["v1"].outcomes
+    assert (outcomes.labeled, outcomes.accuracy) == (5, 0.6)
+    assert outcomes.precision == outcomes.recall == 0.6
+    assert (outcomes.mae, outcomes.bias) == (None, None)
+
+
 def test_rows_that_arrive_between_passes_are_added_and_nothing_twice(live: Live) -> None:
     for passes in range(1, 4):
         found = live.predict(timedelta(seconds=30))
@@ -141,16 +164,18 @@ def test_a_row_that_commits_late_is_counted_by_the_next_pass(live: Live) -> None
 
 
 def test_a_row_that_arrives_hours_late_is_found_by_the_rescan(live: Live) -> None:
-    """That it goes back a whole day is shown on the plans themselves, in the unit tests."""
+    """The rescan takes ten minutes a pass; that it has come down to 19 hours ago is made so here."""
     live.predict(timedelta(0))
     live.guard()
-    late = live.predict(timedelta(hours=5))
-    live.label(late, timedelta(hours=4))
+    late = live.predict(timedelta(hours=20))
+    live.label(late, timedelta(hours=19, minutes=30))
+    with store_transaction(live.store) as connection:
+        connection.execute(update(live_watermarks).values(rescanned_from=text("now() - interval '19 hours'")))
     passes = 0
     while live.seen() != (2, 1):
         live.guard()
         passes += 1
-        assert passes <= 31
+        assert passes <= 8
     assert passes > 1
 
 
@@ -309,22 +334,91 @@ def test_a_table_that_does_not_answer_is_given_up_and_the_other_models_are_count
     assert live.seen()[0] == 1
 
 
-def test_a_pass_that_is_cut_off_leaves_nothing_half_done(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def _killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["replace_minutes", "record_count"])
+def test_a_pass_that_is_cut_off_is_made_good_by_the_next(
+    live: Live, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     live.label(live.predict(MINUTE), MINUTE)
     live.guard()
     before, states = live.everything(), recent_states(live.store, MODEL)
     live.label(live.predict(MINUTE), MINUTE)
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("driftline.monitoring.live.record_count", killed)
+        patched.setattr(f"driftline.monitoring.live.{step}", _killed)
         live.guard()
-    assert live.everything() == before
-    assert recent_states(live.store, MODEL) == states
+    if step == "replace_minutes":
+        assert live.everything() == before
+    else:
+        assert live.seen() == (2, 1), "the newest predictions are there, labels were not reached"
+    assert recent_states(live.store, MODEL) == states, "the watermarks have not moved"
     live.guard()
     assert live.seen() == (2, 2)
+
+
+def test_a_correction_is_not_lost_to_a_pass_that_is_cut_off_behind_the_newest_minutes(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard was away for 40 minutes; the correction came in the middle of them, beyond the overlap of passes."""
+    found = live.predict(timedelta(hours=3), is_fraud=True)
+    live.label(found, timedelta(minutes=55), was_fraud=False)
+    live.label(live.predict(MINUTE), MINUTE)
+    live.guard()
+    with store_transaction(live.store) as connection:
+        connection.execute(update(live_watermarks).values(counted_until=text("now() - interval '40 minutes'")))
+    live.label(found, timedelta(minutes=20), was_fraud=True)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(LiveLog, "corrected_minutes", _killed)
+        live.guard()
+    assert live.figures()["v1"].outcomes.labeled == 3, "the old label is still counted beside the new one"
+    live.guard()
+    outcomes = live.figures()["v1"].outcomes
+    assert (outcomes.labeled, outcomes.true_positives) == (2, 1)
+
+
+def test_a_rescan_that_fails_leaves_the_newest_minutes_counted_and_is_told(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.label(live.predict(MINUTE), MINUTE)
+    original = LiveLog.count
+
+    def slow(log: LiveLog, feed: Feed, span: MinuteSpan) -> CountedSpan:
+        if span.end <= live.now - timedelta(minutes=30):
+            raise SourceError("It took too long.")
+        return original(log, feed, span)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LiveLog, "count", slow)
+        failures = live.guard()
+    assert {(failure.feed, failure.error) for failure in failures} == {(feed, "It took too long.") for feed in Feed}
+    assert live.seen() == (1, 1)
+    assert all(state.error for state in recent_states(live.store, MODEL))
+    assert live.guard() == []
+
+
+def test_a_pass_that_was_overtaken_leaves_the_watermark_to_the_other(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.predict(MINUTE)
+    original, passes = live_pass.replace_minutes, []
+
+    def overtaken(*args: Any, **options: Any) -> None:
+        original(*args, **options)
+        if options.get("is_newest") and not passes:
+            passes.append(args)
+            other = datetime.now(UTC).replace(microsecond=0)
+            record_count(args[0], MODEL, args[2], watermark=Watermark(other, other), newest_row=None, rows_ahead=0)
+
+    config = live.shop.config(labels=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(live_pass, "replace_minutes", overtaken)
+        assert live.guard(config) == []
+    [state] = recent_states(live.store, MODEL)
+    assert state.watermark is not None
+    assert state.watermark.counted_until == state.watermark.rescanned_from, "as the other has left it"
+    assert live.seen()[0] == 1
 
 
 def test_two_passes_at_once_do_not_count_the_same_feed(live: Live) -> None:

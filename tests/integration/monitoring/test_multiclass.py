@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from driftline.decisions import Verdict
 from driftline.errors import SourceError
@@ -135,6 +136,76 @@ def test_scores_that_are_no_probabilities_leave_the_other_metrics(
     told = of(found, Check.QUALITY, "possible_values")["cat_score"]
     assert told.status is (Status.NOT_EVALUATED if spoilt == "NULL" else Status.DETECTED)
     assert told.reason == ("Every value of the column 'cat_score' is null." if spoilt == "NULL" else "")
+
+
+def test_a_null_surge_in_one_classs_score_is_detected(of_animals: Callable[..., Monitor], animals: ShopLog) -> None:
+    monitor = of_animals()
+    animals.execute(
+        "UPDATE {schema}.predictions SET cat_score = NULL WHERE predicted_at >= %s AND prediction_id %% 4 = 0",
+        WINDOW.start,
+    )
+    found = run(monitor)
+    nulls = of(found, Check.PREDICTIONS, "null_share")
+    told = nulls["score of cat"]
+    assert (told.status, told.severity) == (Status.DETECTED, Severity.HIGH)
+    assert told.description.startswith("25.00% of the scores of cat are missing or invalid; 0.00% are expected")
+    assert {nulls[f"score of {other}"].status for other in ("bird", "dog")} == {Status.OK}
+    assert found.decision.verdict is Verdict.ALERT
+
+
+def test_a_classs_score_that_cannot_be_is_an_anomaly(of_animals: Callable[..., Monitor], animals: ShopLog) -> None:
+    monitor = of_animals()
+    animals.execute("UPDATE {schema}.predictions SET dog_score = 1.5 WHERE prediction_id = 20000")
+    told = of(run(monitor), Check.PREDICTIONS, "score_out_of_range")
+    assert {name: one.status for name, one in told.items()} == {
+        "score of bird": Status.OK, "score of cat": Status.OK, "score of dog": Status.DETECTED,
+    }  # fmt: skip
+
+
+def test_before_labels_the_estimate_stands_in_and_its_error_is_told_when_they_come(
+    of_animals: Callable[..., Monitor], animals: ShopLog
+) -> None:
+    monitor = of_animals()
+    animals.execute("CREATE TABLE {schema}.held AS SELECT * FROM {schema}.labels WHERE known_at >= %s", WINDOW.start)
+    animals.execute("DELETE FROM {schema}.labels WHERE known_at >= %s", WINDOW.start)
+    found = run_window(monitor, WINDOW, Context(run_id="test", now=END + HOUR))
+    estimated = of(found, Check.PERFORMANCE, "estimate")
+    assert set(estimated) == {"accuracy", "precision_macro", "recall_macro", "f1_macro", "log_loss"}
+    accuracy = estimated["accuracy"]
+    assert (accuracy.status, accuracy.current_size) == (Status.OK, 6 * ROWS_PER_HOUR)
+    assert accuracy.statistic == pytest.approx(0.9, abs=0.03)
+    assert of(found, Check.PERFORMANCE, "degradation")["accuracy"].details["estimate"]["value"] == accuracy.statistic
+    animals.execute("INSERT INTO {schema}.labels SELECT * FROM {schema}.held")
+    errors = of(run(monitor), Check.PERFORMANCE, "estimate_error")
+    assert set(errors) == set(estimated)
+    assert abs(errors["accuracy"].statistic or 1.0) < 0.05
+    assert errors["accuracy"].details["is_inside"] is True
+
+
+def test_inputs_that_are_hard_to_tell_alert_before_any_label(
+    of_animals: Callable[..., Monitor], animals: ShopLog
+) -> None:
+    """The score says how often it is right: at 0.9 and at 0.4 alike."""
+    animals.execute(
+        "UPDATE {schema}.predictions SET bird_score = CASE animal WHEN 'bird' THEN 0.4 ELSE 0.3 END, "
+        "cat_score = CASE animal WHEN 'cat' THEN 0.4 ELSE 0.3 END, dog_score = CASE animal WHEN 'dog' THEN 0.4 "
+        "ELSE 0.3 END WHERE prediction_id %% 10 = 0 OR predicted_at >= %s",
+        WINDOW.start,
+    )
+    animals.execute(
+        "UPDATE {schema}.labels l SET is_animal = (ARRAY['bird', 'cat', 'dog'])[1 + abs(hashint8(l.prediction_id + 3)) "
+        "% 3] FROM {schema}.predictions p WHERE l.prediction_id = p.prediction_id AND bird_score IN (0.4, 0.3)"
+    )
+    animals.execute("DELETE FROM {schema}.labels WHERE known_at >= %s", WINDOW.start)
+    found = run_window(of_animals(), WINDOW, Context(run_id="test", now=END + HOUR))
+    told = of(found, Check.PERFORMANCE, "estimate")["accuracy"]
+    assert (told.status, told.severity) == (Status.DETECTED, Severity.MEDIUM)
+    assert told.statistic == pytest.approx(1 / 3, abs=0.08)
+
+
+def test_a_feature_cannot_be_called_as_a_classs_scores_are(of_animals: Callable[..., Monitor]) -> None:
+    with pytest.raises(ValidationError, match="score of cat: so the scores of the classes are called"):
+        of_animals(features=[{"name": "score of cat", "kind": "numeric", "column": "amount"}])
 
 
 def test_a_label_class_that_was_never_seen_is_told(of_animals: Callable[..., Monitor], animals: ShopLog) -> None:

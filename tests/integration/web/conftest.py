@@ -17,6 +17,7 @@ from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.store.decisions import DecisionRecord, record_decision
 from driftline.store.engine import store_transaction
 from driftline.store.tables import baselines
+from driftline.store.verdicts import record_verdict
 from driftline.store.windows import WindowRecord, record_window, replace_findings, replace_report
 from driftline.web.app import create_app
 from driftline.windows import Window
@@ -77,18 +78,14 @@ class Results:
                 WindowRecord(model=model, window=window, baseline_id=baseline_id.scalar_one(), run_id=run_id, **values),
             )
 
-    def decision(self, model: str = "fraud", window: Window = DAY, **changes: Any) -> None:
-        values: dict[str, Any] = {
-            "verdict": Verdict.ALERT,
-            "severity": Severity.HIGH,
-            "reason": "Drift: amount (high)",
-            "is_suppressed": False,
-            "summary": {},
-            "run_id": "scheduled__1",
-            **changes,
-        }
+    def verdict(self, at: datetime, *performance: Finding, **changes: Any) -> None:
+        """A version of the verdict, as deciding writes it beside the decision."""
         with store_transaction(self.engine) as connection:
-            record_decision(connection, DecisionRecord(model=model, window=window, **values), window.end)
+            record_verdict(connection, _decided("fraud", DAY, **changes), performance, at)
+
+    def decision(self, model: str = "fraud", window: Window = DAY, **changes: Any) -> None:
+        with store_transaction(self.engine) as connection:
+            record_decision(connection, _decided(model, window, **changes), window.end)
 
     def findings(self, check: Check, *found: Finding, window: Window = DAY) -> None:
         with store_transaction(self.engine) as connection:
@@ -119,6 +116,19 @@ def finding(subject: str = "amount", **changes: Any) -> Finding:
         **changes,
     }
     return Finding(subject=subject, **values)
+
+
+def _decided(model: str, window: Window, **changes: Any) -> DecisionRecord:
+    values: dict[str, Any] = {
+        "verdict": Verdict.ALERT,
+        "severity": Severity.HIGH,
+        "reason": "Drift: amount (high)",
+        "is_suppressed": False,
+        "summary": {},
+        "run_id": "scheduled__1",
+        **changes,
+    }
+    return DecisionRecord(model=model, window=window, **values)
 
 
 def _baseline(model: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 from fastapi.testclient import TestClient
 
 from driftline.decisions import Verdict
-from driftline.findings import Check, Severity, Status
+from driftline.findings import Check, Finding, Severity, Status
 from driftline.windows import Window
 from tests.integration.web.conftest import DAY, Host, Results, finding
 
@@ -83,10 +84,83 @@ def test_label_coverage_says_whether_it_is_provisional(
     assert ("Provisional" in said) is says_so
 
 
+def judged(statistic: float | None, *, is_provisional: bool, **changes: Any) -> Finding:
+    return finding(
+        "accuracy",
+        check=Check.PERFORMANCE,
+        test="degradation",
+        statistic=statistic,
+        details={"is_provisional": is_provisional},
+        **changes,
+    )
+
+
+def test_a_verdict_that_labels_changed_stands_beside_the_first_with_their_times(
+    browser: TestClient, results: Results
+) -> None:
+    results.window()
+    skipped = {"status": Status.NOT_EVALUATED, "severity": Severity.NONE, "reason": "no labels"}
+    results.verdict(
+        DAY.end,
+        judged(None, is_provisional=True, **skipped),
+        verdict=Verdict.NOTHING,
+        severity=Severity.NONE,
+        reason="Nothing found",
+    )
+    results.verdict(
+        DAY.end + timedelta(days=3),
+        judged(0.76, is_provisional=False, interval_low=0.74, interval_high=0.78),
+        verdict=Verdict.ALERT,
+        severity=Severity.CRITICAL,
+        reason="Performance: accuracy (critical)",
+    )
+    said = _text(browser.get(ADDRESS).text)
+    assert (
+        "First verdict 2026-03-02 06:00 UTC provisional Nothing to do none Nothing found "
+        "accuracy –, not evaluated (version v2)"
+    ) in said
+    assert (
+        "Revision 1 2026-03-05 06:00 UTC final Alert critical Performance: accuracy (critical) "
+        "accuracy 0.76 (0.74 to 0.78), detected (version v2)"
+    ) in said
+    assert "Labels that arrived later have changed the verdict. Every version is kept." in said
+
+
+@pytest.mark.parametrize(
+    ("is_provisional", "standing"), [(True, "it is revised when labels arrive"), (False, "given.")]
+)
+def test_a_first_verdict_says_whether_it_may_change(
+    browser: TestClient, results: Results, is_provisional: bool, standing: str
+) -> None:
+    results.window()
+    results.verdict(DAY.end, judged(0.9, is_provisional=is_provisional))
+    said = _text(browser.get(ADDRESS).text)
+    assert "The verdict stands as it was first given" in said
+    assert standing in said
+    assert "Revision" not in said
+
+
+def test_a_window_without_a_kept_verdict_shows_none(browser: TestClient, results: Results) -> None:
+    results.window()
+    results.decision()
+    assert "Verdicts" not in _text(browser.get(ADDRESS).text)
+
+
+def test_of_very_many_verdicts_the_first_and_the_newest_are_shown(browser: TestClient, results: Results) -> None:
+    results.window()
+    for revision in range(25):
+        results.verdict(DAY.end + timedelta(hours=revision), verdict=Verdict.ALERT if revision % 2 else Verdict.NOTHING)
+    said = _text(browser.get(ADDRESS).text)
+    assert "5 versions between are not shown here." in said
+    assert all(name in said for name in ("First verdict", "Revision 6 ", "Revision 24"))
+    assert "Revision 5 " not in said
+
+
 def test_names_and_texts_from_data_are_text(browser: TestClient, results: Results) -> None:
     hostile = "<script>alert(1)</script>"
     results.window()
     results.decision(reason=f"Drift: {hostile}")
+    results.verdict(DAY.end, judged(0.5, is_provisional=True, version=hostile), reason=hostile)
     results.findings(
         Check.DRIFT,
         finding(hostile, version=hostile, segment=hostile, description=hostile, recommendation=hostile),
@@ -96,7 +170,7 @@ def test_names_and_texts_from_data_are_text(browser: TestClient, results: Result
     assert hostile not in html
     assert "<img" not in html
     assert html.count("<script>") == 1, "our own"
-    assert _text(html).count(hostile) >= 6
+    assert _text(html).count(hostile) >= 8
 
 
 def test_a_windows_links_lead_to_its_reports_under_any_prefix(browser: TestClient, results: Results) -> None:

@@ -39,6 +39,11 @@ def test_one_subject_that_nobody_silenced_is_enough_to_tell(
     assert is_silenced(silences, "drift", subjects) is expected
 
 
+def test_silencing_a_check_silences_all_of_its_causes() -> None:
+    assert is_silenced([silence("drift")], "drift/temp", {"temp", "wind"})
+    assert not is_silenced([silence("quality")], "drift/temp", {"temp", "wind"})
+
+
 def test_a_silence_ends_by_itself_or_by_a_person() -> None:
     assert [silence().is_in_force(NOON + hours * HOUR) for hours in (-1, 0, 3, 4)] == [False, True, True, False]
     assert not silence(ended_at=NOON + HOUR).is_in_force(NOON + HOUR)

@@ -442,3 +442,17 @@ def test_an_importance_is_a_number_of_zero_or_more(tmp_path: Path, importance: s
     text = MINIMAL.replace("discover", f"[{{name: amount, kind: numeric, importance: {importance}}}]")
     [fault] = faults(tmp_path, text)
     assert "importance: found" in fault
+
+
+def test_a_feature_names_the_pipeline_that_fills_it(tmp_path: Path) -> None:
+    text = MINIMAL.replace("discover", "[{name: amount, kind: numeric, pipeline: dbt.orders-2}]")
+    features = loaded(tmp_path, text).features
+    assert features != "discover"
+    assert features[0].pipeline == "dbt.orders-2"
+
+
+@pytest.mark.parametrize("pipeline", ["''", "7", "[a, b]", "'two words'", f"'{'x' * 101}'", '"a\\0b"'])
+def test_a_pipelines_name_is_a_name(tmp_path: Path, pipeline: str) -> None:
+    text = MINIMAL.replace("discover", f"[{{name: amount, kind: numeric, pipeline: {pipeline}}}]")
+    [fault] = faults(tmp_path, text)
+    assert "pipeline: found" in fault

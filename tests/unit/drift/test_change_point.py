@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.drift.change_point import OnsetKind, date_onset
+from driftline.drift.change_point import OnsetKind, date_onset, inverse_of_sum
 from driftline.drift.change_point_season import expected_in_season
 from driftline.drift.localization_cells import CoarseCells
 from driftline.drift.pairs import NumericPair
@@ -111,6 +111,20 @@ def test_no_rows_in_the_window_is_not_dated():
 def test_what_does_not_fit_is_refused(hours, shape):
     with pytest.raises(InputError):
         date_onset(hours, np.ones(shape), np.full(shape, 0.5), HOURS[0])
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=5, max_size=40),
+    st.floats(1e-6, 10),
+    st.floats(0.3, 0.98),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_noise_of_wandering_hours_is_inverted_as_it_would_be_in_full(gaps, wander, memory, seed):
+    positions = np.append(0, np.cumsum(gaps)).astype(float)
+    noise = np.random.default_rng(seed).uniform(0.01, 1, positions.size)
+    full = wander * memory ** np.abs(positions[:, None] - positions) + np.diag(noise)
+    inverse = inverse_of_sum(wander, memory ** np.diff(positions), noise)
+    np.testing.assert_allclose(inverse @ full, np.eye(positions.size), atol=1e-9)
 
 
 @given(

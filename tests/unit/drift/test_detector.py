@@ -85,6 +85,22 @@ def test_bad_columns_are_named_and_do_not_hide_the_others():
     assert all(result.reason for result in verdict.not_evaluated)
 
 
+def test_a_known_level_that_replaces_others_in_five_percent_of_rows_is_drift():
+    """It moves less than 5 points of share: by as much less as rows had it before."""
+    rng = np.random.default_rng(0)
+    before, now = (rng.choice(list("abcdef"), rows) for rows in (40_000, 10_000))
+    replaced = np.where(rng.random(now.size) < 0.05, "a", now)
+    assert not DriftDetector().detect_multivariate_drift({"level": before}, {"level": now}).detected
+    [found] = [
+        result
+        for result in DriftDetector().detect_multivariate_drift({"level": before}, {"level": replaced}).results
+        if result.test == "total_variation"
+    ]
+    assert found.detected
+    assert 0.03 < found.effect < 0.05
+    assert found.severity is DriftSeverity.LOW
+
+
 def test_few_rows_are_not_evaluated():
     verdict = DriftDetector().detect_multivariate_drift(_frame(1), _frame(2, rows=199, shift=5.0))
     assert not verdict.detected

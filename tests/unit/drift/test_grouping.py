@@ -50,6 +50,12 @@ def test_one_pipeline_groups_what_is_undated_and_not_what_began_at_another_hour(
     assert len(grouped(undated("a", pipeline="etl"), undated("b", pipeline="other"))) == 2
 
 
+def test_a_group_names_the_pipeline_that_all_of_it_share():
+    movements = [began(0, name="a", pipeline="etl"), began(1, name="b", pipeline="etl"), began(9, name="c")]
+    assert [group.pipeline for group in group_movements(movements)] == ["etl", ""]
+    assert group_movements([*movements[:2], began(2, name="d", pipeline="other")])[0].pipeline == ""
+
+
 @given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["", "s=1", "s=2"])), max_size=12))
 def test_every_feature_is_in_exactly_one_group_in_the_order_given(drawn):
     movements = [began(hours, segment, f"f{index}") for index, (hours, segment) in enumerate(drawn)]

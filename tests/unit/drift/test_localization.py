@@ -1,5 +1,7 @@
 """Where a drift is: its segments, its hour, its company, in words and in the report."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from driftline.drift import DriftDetector, ReportFormat
 from driftline.drift.as_findings import findings_of, with_location
+from driftline.drift.grouping import FeatureMovement, group_movements
 from driftline.drift.localization import LocalizationEvidence, localize_drift
 from driftline.drift.localization_cells import CoarseCells
 from driftline.drift.localization_segments import SegmentPair, carrying_segment, segment_effects, total_variation_of
@@ -142,6 +145,38 @@ def test_features_are_dated_placed_and_grouped(located):
     [sentence] = [each for each in localization.sentences if "amount" in each]
     assert "basket and amount moved together since 2026-11-08 0" in sentence
     assert ", mostly in region=south (" in sentence
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "named"),
+    [
+        ({"basket": "shop", "amount": "shop"}, "all 2 features of pipeline shop (basket and amount) moved together"),
+        (
+            {"basket": "shop", "amount": "shop", "calm": "shop"},
+            "2 of 3 features of pipeline shop (basket and amount) moved together",
+        ),
+        ({"basket": "shop", "amount": "till"}, "basket and amount moved together"),
+        ({"age": "people"}, "age (pipeline people) moved since"),
+    ],
+)
+def test_a_pipeline_is_told_as_the_cause(located, pipelines, named):
+    _, whole = located
+    onsets = {each.feature: each.onset for each in whole.features}
+    movements = [
+        FeatureMovement(name, onsets[name], pipeline=pipelines.get(name, "")) for name in ("basket", "amount", "age")
+    ]
+    localization = replace(whole, groups=group_movements(movements), pipeline_sizes=Counter(pipelines.values()))
+    assert any(each.startswith(named) for each in localization.sentences)
+
+
+def test_features_of_one_pipeline_that_no_hour_is_known_of_are_one_movement(located):
+    verdict, _ = located
+    evidence = LocalizationEvidence(pipelines={"basket": "shop", "amount": "shop", "age": "people"})
+    by_feature = localize_drift(verdict, WINDOW, evidence).by_feature
+    assert by_feature["amount"].together_with == ("basket",)
+    assert "together with basket, all of pipeline shop." in by_feature["amount"].description
+    assert by_feature["age"].description.endswith(", filled by pipeline people.")
+    assert by_feature["age"].to_json()["pipeline"] == "people"
 
 
 def test_features_and_findings_come_by_harm(located):

@@ -33,7 +33,8 @@ from driftline.drift.domain_classifier import (
     separation_of,
 )
 from driftline.drift.encoding import Encoding, read_tables
-from driftline.drift.multivariate_calibration import WindowNull, chosen_blocks, from_normal_unit, in_normal_unit
+from driftline.drift.multivariate_learning import chosen_blocks
+from driftline.drift.multivariate_null import WindowNull, from_normal_unit, in_normal_unit
 from driftline.drift.rank_tests import KolmogorovSmirnovTest
 from driftline.drift.reconstruction import reconstruction_of
 from driftline.errors import InputError
@@ -305,6 +306,7 @@ def test_days_that_differ_are_in_the_calibrated_null():
         verdict = check_multivariate(calibration, reference, day, false_alarm_rate=0.01)
         calibrated += verdict.detected
         assert {result.details["evidence"] for result in verdict.results} == {"calibrated"}
+        assert min(result.p_value for result in verdict.results) > 1e-4  # learned and judged in one unit
     assert plain >= 5
     assert calibrated <= 1
     assert "12 windows" in verdict.notes[0]
@@ -329,6 +331,15 @@ def test_a_calibration_survives_json():
     assert check_multivariate(again, reference, current) == check_multivariate(calibration, reference, current)
     with pytest.raises(InputError, match="build the baseline again"):
         MultivariateCalibration.from_json({**calibration.to_json(), "format": 0})
+
+
+def test_of_an_earlier_format_only_what_has_another_unit_is_lost():
+    calibration, reference = _seasonal_calibration()
+    earlier = MultivariateCalibration.from_json({**calibration.to_json(), "format": 2})
+    found = _by_test(check_multivariate(earlier, reference, _seasonal(300, 1)[0], only_calibrated=True))
+    assert found["pca_reconstruction"].status is DriftStatus.NOT_EVALUATED
+    assert "not known what windows of the baseline" in found["pca_reconstruction"].reason
+    assert {found[name].status for name in found if name != "pca_reconstruction"} == {DriftStatus.OK}
 
 
 def test_a_window_is_thinned_to_a_size_that_was_learned():

@@ -16,6 +16,7 @@ from driftline.fairness import (
     FairnessThresholds,
     GroupCounts,
     Place,
+    UsualGaps,
     binary_groups,
     gap_findings,
     group_gaps,
@@ -24,6 +25,7 @@ from driftline.fairness import (
 )
 from driftline.fairness.rates import Rate
 from driftline.findings import Comparison, Finding, Severity, Status
+from driftline.profiles import CategoricalBinning, MulticlassOutcomeProfile
 from driftline.spread import WindowSpread
 
 PARITY = FairnessThresholds(criteria=(Criterion.DEMOGRAPHIC_PARITY,))
@@ -40,9 +42,9 @@ def judged(
     before: Mapping[str, GroupCounts],
     now: Mapping[str, GroupCounts],
     thresholds: FairnessThresholds = PARITY,
-    spread: WindowSpread | None = None,
+    usual: UsualGaps | None = None,
 ) -> dict[str, Finding]:
-    found = gap_findings(before, now, thresholds=thresholds, place=PLACE, spread=spread or WindowSpread(0, {}))
+    found = gap_findings(before, now, thresholds=thresholds, place=PLACE, usual=usual or UsualGaps())
     return {finding.subject: finding for finding in found if finding.test == found[0].test}
 
 
@@ -121,7 +123,7 @@ def test_days_that_usually_differ_so_much_are_no_finding() -> None:
     learned = WindowSpread.of([group_gaps(day, (Rate.SELECTION_RATE,), 50) for day in days])
     now = groups(F=0.4, M=0.5)
     assert unfair(judged(groups(F=0.5, M=0.5), now)) == {"F"}
-    assert unfair(judged(groups(F=0.5, M=0.5), now, spread=learned)) == set()
+    assert unfair(judged(groups(F=0.5, M=0.5), now, usual=UsualGaps(learned))) == set()
 
 
 def test_a_group_with_three_members_is_not_evaluated_and_says_why() -> None:
@@ -208,6 +210,22 @@ def test_limits_out_of_range_are_refused() -> None:
         FairnessThresholds(maximum_increase=0)
     with pytest.raises(InputError, match="minimum_ratio is 2"):
         FairnessThresholds(minimum_ratio=2)
+
+
+def test_several_classes_are_compared_by_accuracy() -> None:
+    def side(right_of_f: int) -> dict[str, GroupCounts]:
+        classes = CategoricalBinning(("bird", "cat", "dog"))
+        return {
+            group: GroupCounts(1_000, 0, MulticlassOutcomeProfile.of(labels, predictions, classes))
+            for group, right in (("F", right_of_f), ("M", 900))
+            for labels in [np.array(["bird", "cat", "dog", "fish"] * 250, dtype=object)]
+            for predictions in [np.where(np.arange(1_000) < right, labels, "wolf")]
+        }
+
+    found = gap_findings(side(900), side(700), thresholds=FairnessThresholds(), place=PLACE)
+    assert {(one.subject, one.test) for one in found if one.status is Status.DETECTED} == {("F", "accuracy")}
+    assert found[0].statistic == pytest.approx(-0.2)
+    assert "the accuracy of F is 70.0%, that of the other groups 90.0%" in found[0].description
 
 
 counts = st.tuples(st.integers(0, 400), st.integers(0, 400)).map(lambda both: GroupCounts(max(both), min(both)))

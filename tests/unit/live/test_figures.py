@@ -36,6 +36,14 @@ def test_a_regressions_figures() -> None:
     assert (counts.accuracy, counts.precision) == (None, None)
 
 
+def test_several_classes_have_micro_averages() -> None:
+    """7 right, 3 wrong: a wrong one is a false positive of a class and a false negative of another."""
+    counts = OutcomeCounts(labeled=10, true_positives=7, false_positives=3, false_negatives=3)
+    assert (counts.accuracy, counts.precision, counts.recall) == (0.7, 0.7, 0.7)
+    all_wrong = OutcomeCounts(labeled=4, false_positives=4, false_negatives=4)
+    assert (all_wrong.accuracy, all_wrong.mae) == (0.0, None)
+
+
 def test_what_is_undefined_is_none_and_not_zero() -> None:
     nothing = OutcomeCounts()
     assert (nothing.accuracy, nothing.precision, nothing.recall, nothing.mae) == (None, None, None, None)

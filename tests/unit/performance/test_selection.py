@@ -102,7 +102,51 @@ def test_classes_of_several_are_told_apart() -> None:
     assert "3.3% of dog ones" in one.description
 
 
-def test_a_regression_has_no_kinds_of_prediction() -> None:
+NUMBERS = np.random.default_rng(1).normal(100, 10, 2_000)
+
+
+def numbers_side(labeled: np.ndarray) -> tuple[dict[str, Profile], RegressionOutcomeProfile]:
+    """A regression's predictions, and those of them that have a label (2 less each)."""
+    outcome = RegressionOutcomeProfile.of(labeled - 2, labeled, SCORES)
+    return {"prediction": NumericProfile.of(NUMBERS, SCORES)}, outcome
+
+
+EVERY_OTHER = numbers_side(NUMBERS[::2])
+
+
+def test_labels_of_a_regressions_large_predictions_only_are_told_with_the_evidence() -> None:
+    one = found(numbers_side(NUMBERS[NUMBERS > 105]), EVERY_OTHER)["labeled_predictions"]
+    assert (one.status, one.severity, one.segment) == (Status.DETECTED, Severity.MEDIUM, "country=DE")
+    expected = (NUMBERS[NUMBERS > 105].mean() - NUMBERS.mean()) / NUMBERS.std(ddof=1)
+    assert one.statistic == pytest.approx(expected)
+    assert one.p_value < 1e-100
+    assert "standard deviations above all of them on average" in one.description
+    assert "Find out which predictions get a label" in one.recommendation
+
+
+def test_a_regressions_even_labels_are_fine() -> None:
+    assert {one.status for one in found(EVERY_OTHER, EVERY_OTHER).values()} == {Status.OK}
+
+
+def test_a_regressions_selection_that_was_there_before_or_may_even_out_is_only_noted() -> None:
+    selected = numbers_side(NUMBERS[NUMBERS < 95])
+    for one in (found(selected, selected), found(selected, EVERY_OTHER, is_mature=False)):
+        assert one["labeled_predictions"].severity is Severity.LOW
+
+
+def test_a_few_labels_of_a_regression_that_chance_explains_are_fine() -> None:
+    chosen = NUMBERS[NUMBERS.mean() < NUMBERS][:5]
+    one = found(numbers_side(chosen), EVERY_OTHER)["labeled_predictions"]
+    assert (one.statistic or 0) > 0.2
+    assert one.status is Status.OK
+
+
+@pytest.mark.parametrize("labeled", [NUMBERS, NUMBERS[:0]], ids=["all", "none"])
+def test_a_regression_with_all_labels_or_none_is_not_selected(labeled: np.ndarray) -> None:
+    assert found(numbers_side(labeled), EVERY_OTHER) == {}
+
+
+def test_a_constant_regression_has_nothing_to_select() -> None:
     outcome = RegressionOutcomeProfile.of(np.zeros(5), np.zeros(5), SCORES)
     numbers = {"prediction": NumericProfile.of(np.zeros(50), SCORES)}
     assert found((numbers, outcome), (numbers, outcome)) == {}

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.sql import Literal
 
 from driftline.config import Labels, Predictions
 from driftline.config.fairness_config import AttributeJoin
 from driftline.sources.catalog import LogColumn
+from driftline.sources.log_faults import label_faults_query, rows_ahead_query
 from driftline.sources.queries import (
     Conversion,
     Selected,
@@ -47,6 +49,10 @@ def number(name: str, type_name: str = "float8") -> Selected:
     return Selected(LogColumn(name, type_name), Conversion.NUMBER)
 
 
+def own_score(name: str) -> Selected:
+    return Selected(LogColumn(name, "float8"), Conversion.NUMBER, only_where=(LogColumn(name, "text"), "cat"))
+
+
 def statements(name: str) -> list[str]:
     """Every statement, with ``name`` for every table and column."""
     mapping = Predictions.model_validate(
@@ -72,6 +78,9 @@ def statements(name: str) -> list[str]:
             outcome_fingerprints_query(mapping, labels, WINDOW),
             rows_query(mapping, WINDOW, [selected], 10, 100),
             bounds_query(mapping),
+            label_faults_query(mapping, labels, WINDOW),
+            rows_ahead_query(labels),
+            predictions_query(mapping, WINDOW, [own_score(name)], ids_are_unique=True),
         )
     ]
 
@@ -122,6 +131,15 @@ def test_columns_are_converted_to_what_arrow_carries(type_name: str, conversion:
     selected = Selected(LogColumn("x", type_name), conversion)
     statement = predictions_query(mapping, WINDOW, [selected], ids_are_unique=True).as_string()
     assert statement.startswith(f'SELECT {expected} FROM "t" AS log WHERE ')
+
+
+@pytest.mark.parametrize("value", ["cat", "it's", '"; DROP TABLE t; --', "back\\slash"])
+def test_a_column_for_some_rows_only_is_null_elsewhere(value: str) -> None:
+    mapping = Predictions.model_validate({"table": "t", "id": "i", "time": "x", "version": "v", "prediction": "p"})
+    selected = Selected(LogColumn("s", "float4"), Conversion.NUMBER, only_where=(LogColumn("p", "numeric"), value))
+    statement = predictions_query(mapping, WINDOW, [selected], ids_are_unique=True).as_string()
+    quoted = Literal(value).as_string()
+    assert f'CASE WHEN trim_scale("log"."p")::text = {quoted} THEN "log"."s" END' in statement
 
 
 def test_a_key_that_stands_twice_in_a_joined_table_counts_once() -> None:
