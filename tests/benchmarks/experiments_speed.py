@@ -166,7 +166,8 @@ def main() -> None:
             migrate(engine)
             controller = set_up(engine, count)
             for told, size, looks in (
-                ("`run_all` on Postgres, first look", 7_250, 14),
+                ("`run_all` on Postgres, the first look, which records a verdict each", 7_250, 14),
+                ("`run_all` on Postgres, between two planned looks: the usual one", 7_260, 14),
                 ("`run_all` on Postgres, each at its 15th planned look", 7_600, 14),
             ):
                 fill_arms(engine, count, size, looks)
