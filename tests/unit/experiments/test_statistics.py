@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
@@ -175,6 +175,8 @@ def test_a_split_of_too_few_units_is_not_tested() -> None:
     assert sample_ratio({"a": 30}, {"a": 1}).reason == "fewer than two arms have a weight"
 
 
+# statsmodels collects all garbage at every call.
+@settings(max_examples=15)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     expected = multipletests(p_values, method="holm")[1]
