@@ -124,7 +124,7 @@ def _both(n: Floats, s: Floats) -> tuple[float, float]:
     ]
     values = [side.value or 0.0 for side in sides]
     clustered = math.sqrt(sum(side.share_variance or 1.0 for side in sides))
-    plain = math.sqrt(sum(value * (1 - value) / side.n for value, side in zip(values, sides, strict=True)))
+    plain = math.sqrt(sum(value * (1 - value) / max(side.n, 1) for value, side in zip(values, sides, strict=True)))
     effect = values[1] - values[0]
     return effect / clustered, effect / plain if plain else 0.0
 

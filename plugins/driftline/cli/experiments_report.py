@@ -54,6 +54,7 @@ def show_record(record: ExperimentRecord, history: Sequence[VerdictRecord], cons
         console.print(line, markup=False, highlight=False)
     if record.analysis is not None:
         _show_analysis(record.analysis, console)
+        _show_horizon(record, record.analysis, console)
     for verdict in history:
         who = f"{verdict.actor}, overriding" if verdict.is_override else verdict.actor
         said = f"{verdict.decided_at:%Y-%m-%d %H:%M} {verdict.verdict.value} ({who}): {verdict.ruling.reason}"
@@ -90,6 +91,20 @@ def _show_analysis(analysis: dict[str, Any], console: Console) -> None:
     console.print(
         f"Units: {seen} ({told}{': MISMATCH' if ratio['is_mismatch'] else ''})", markup=False, highlight=False
     )
+
+
+def _show_horizon(record: ExperimentRecord, analysis: dict[str, Any], console: Console) -> None:
+    """How many samples the smallest effect that matters takes, from how good the control has been so far."""
+    from driftline.experiments.planning import horizon_for
+
+    design = record.config.design(record.stage)
+    first = design.primary[0] if design.primary else None
+    found = [each for each in analysis["results"] if first and each["metric"] == first.name and not each["reason"]]
+    needed = horizon_for(design, found[0]["control_value"]) if found else None
+    if needed is not None and first is not None:
+        effect = f"{first.minimum_effect:g} of {first.name}"
+        said = f"To see {effect} with a power of {design.power:.0%} takes {needed} samples."
+        console.print(said, markup=False, highlight=False)
 
 
 def told_ends(config: ABTestConfig, model: ModelConfig | None, traffic: float) -> dict[str, Any]:

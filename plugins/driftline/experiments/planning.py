@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from driftline.errors import InputError
 from driftline.experiments.design import ExperimentDesign, Method, Spending
 from driftline.experiments.group_sequential import boundaries, crossing_probability
+from driftline.experiments.metric import MetricKind
 from driftline.experiments.stages import Stage
 
 LOOK_INTERVAL = timedelta(minutes=5)
@@ -47,6 +48,26 @@ def sequential_inflation(alpha: float, power: float, looks: int, spending: Spend
     fixed = float(ndtri(1 - alpha / 2) + ndtri(power))
     drift = brentq(lambda drift: crossing_probability(bounds, fractions, drift) - power, fixed * 0.9, fixed * 2)
     return float(drift / fixed) ** 2
+
+
+def horizon_for(design: ExperimentDesign, control_value: float) -> int | None:
+    """The `samples` that see the first primary metric's `minimum_effect` with the design's power; None without one.
+
+    Of a share that is ``control_value`` under the control, in the smallest treatment, by the design's method.
+    """
+    metric = design.primary[0] if design.primary else None
+    if metric is None or metric.minimum_effect is None or metric.kind is not MetricKind.PROPORTION:
+        return None
+    treated = control_value + metric.sign * metric.minimum_effect
+    if not (0 < control_value < 1 and 0 <= treated <= 1):
+        return None
+    shares = {version: percent / 100 for version, percent in design.percents.items()}
+    smallest = min(shares[version] for version in design.treatments)
+    variance = control_value * (1 - control_value) / shares[design.control] + treated * (1 - treated) / smallest
+    level = design.alpha / len(design.treatments)
+    distance = float(ndtri(1 - level / 2) + ndtri(design.power))
+    inflation = sequential_inflation(level, design.power, design.looks, design.spending)
+    return math.ceil(inflation * distance**2 * variance / metric.minimum_effect**2)
 
 
 @dataclass(frozen=True)

@@ -204,8 +204,19 @@ def _step_back(connection: Connection, record: ExperimentRecord, verdict: Verdic
     return f"Back. {told}"
 
 
-def completed(record: ExperimentRecord, ruling: Ruling) -> Ruling:
-    """A person's ruling with the winner that it leaves out."""
+def completed(record: ExperimentRecord, ruling: Ruling, running: str | None) -> Ruling:
+    """A person's ruling with the winner that it leaves out.
+
+    Parameters
+    ----------
+    running
+        The experiment that has the model's traffic now.
+
+    Raises
+    ------
+    InputError
+        When it has no reason, or cannot be made.
+    """
     config = record.config
     if not ruling.reason.strip():
         raise InputError("The reason is empty. The history keeps why a person ruled: say it.")
@@ -215,6 +226,8 @@ def completed(record: ExperimentRecord, ruling: Ruling) -> Ruling:
         raise InputError(
             f"{record.experiment} is {record.status.value}; of an ended experiment only a version can be promoted."
         )
+    if running not in {None, record.experiment}:
+        raise InputError(f"The experiment {running!r} has the traffic of {record.model!r} now. Stop it first.")
     if ruling.verdict is not Verdict.PROMOTE:
         return replace(ruling, winner=config.control if ruling.verdict.is_final else None)
     winner = ruling.winner or (config.versions[1] if len(config.versions) == 2 else None)

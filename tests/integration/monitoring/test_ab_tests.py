@@ -363,6 +363,15 @@ def test_one_that_fails_stops_no_other(lab: ShopExperiment) -> None:
         assert kept.scalar_one()
 
 
+def test_an_ended_experiment_takes_nothing_from_one_that_runs(lab: ShopExperiment) -> None:
+    lab.started()
+    lab.controller.stop_ab_test(NAME, actor="ann", reason="later")
+    lab.started(experiment="fraud-v3", arms={"v1": 50, "v3": 50})
+    with pytest.raises(InputError, match="'fraud-v3' has the traffic of 'fraud' now"):
+        lab.controller.decide_ab_test(NAME, Ruling(Verdict.PROMOTE, "why not"), actor="ann")
+    assert lab.shares() == {"v1": 0.5, "v3": 0.5}
+
+
 def test_two_experiments_on_one_model_are_refused(lab: ShopExperiment) -> None:
     lab.started()
     lab.created(experiment="fraud-v3", arms={"v1": 50, "v3": 50})

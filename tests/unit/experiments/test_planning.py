@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from driftline.experiments.group_sequential import boundaries, crossing_probabil
 from driftline.experiments.planning import (
     earliest_ends,
     fixed_samples,
+    horizon_for,
     proportion_samples,
     sequential_inflation,
     time_to,
@@ -67,3 +69,14 @@ def test_the_earliest_ends_follow_from_the_rules() -> None:
     assert earliest_ends(design(ERRORS), WHOLE, 4_000).promotion is None
     with pytest.raises(InputError, match="above 0"):
         earliest_ends(plan, WHOLE, 0)
+
+
+def test_the_horizon_for_the_smallest_effect_that_matters() -> None:
+    matters = replace(ACCURACY, minimum_effect=0.02)
+    equal = horizon_for(design(matters, looks=1), 0.85)
+    assert equal == pytest.approx(2 * proportion_samples(0.85, 0.02, 0.05, 0.8), abs=2)
+    uneven = horizon_for(design(matters, looks=1, percents={"a": 90, "b": 10}), 0.85)
+    assert uneven is not None
+    assert uneven > 2 * (equal or 0)
+    assert horizon_for(design(ACCURACY), 0.85) is None
+    assert horizon_for(design(matters), 0.99) is None

@@ -51,8 +51,9 @@ def test_the_sequence_leaves_0_out_exactly_where_its_p_value_is_below_alpha(samp
     assert always_valid_p(bound * 1.01, samples, alpha) < alpha < always_valid_p(bound * 0.99, samples, alpha)
 
 
+@settings(max_examples=20)
 @given(
-    st.lists(st.integers(1, 200), min_size=1, max_size=12, unique=True),
+    st.lists(st.integers(1, 200), min_size=1, max_size=8, unique=True),
     st.sampled_from(list(Spending)),
     st.sampled_from([0.01, 0.05, 0.1]),
 )
@@ -98,10 +99,10 @@ def test_roc_auc_is_sklearns_and_its_error_is_that_of_repetition() -> None:
     assert found is not None
     assert found.value == pytest.approx(roc_auc_score(labels, scores))
     resampled = []
-    for _ in range(200):
+    for _ in range(80):
         chosen = rng.integers(0, 2_000, 2_000)
         resampled.append(roc_auc_score(labels[chosen], scores[chosen]))
-    assert math.sqrt(found.variance) == pytest.approx(np.std(resampled), rel=0.15)
+    assert math.sqrt(found.variance) == pytest.approx(np.std(resampled), rel=0.25)
 
 
 def test_a_latency_quantile_and_its_error_are_those_of_repetition() -> None:
@@ -157,6 +158,7 @@ def test_ranks_of_nothing_or_of_nan_are_refused() -> None:
     assert compare_ranks([1.0], [2.0]).interval is None
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(-50, 50), min_size=25, max_size=30), st.lists(st.floats(-50, 50), min_size=25, max_size=30))
 def test_the_interval_of_the_shift_contains_it(control: list[float], treatment: list[float]) -> None:
     found = compare_ranks(control, treatment)
@@ -176,7 +178,7 @@ def test_a_split_of_too_few_units_is_not_tested() -> None:
 
 
 # statsmodels collects all garbage at every call.
-@settings(max_examples=15)
+@settings(max_examples=4)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     expected = multipletests(p_values, method="holm")[1]
