@@ -70,7 +70,7 @@ def content(engine: Engine) -> dict[str, list[Any]]:
         "driftline.monitoring.extract.record_window",
         "driftline.monitoring.checks.replace_findings",
         "driftline.monitoring.decision.record_decision",
-        "driftline.monitoring.decision.enqueue",
+        "driftline.monitoring.telling.enqueue",
     ],
 )
 def test_a_step_whose_connection_breaks_is_completed_by_the_next_try(
