@@ -37,7 +37,7 @@ from include.demo.summary import (
 )
 
 INTERRUPTED = 130
-INCIDENTS = ("drift", "latency", "bad-version")
+INCIDENTS = ("latency", "bad-version")
 STEPS = 11
 WINDOW_EVERY = timedelta(hours=6)
 TWICE_A_MONTH = "0 6 1,15 * *"
@@ -148,16 +148,11 @@ def clean(stack: Stack, console: Console) -> None:
 def incident(stack: Stack, console: Console, kind: str) -> None:
     """Break something real in the demo that runs, and show what happens."""
     # Heavy, and not needed by the other commands.
-    from include.demo.drift_incident import run_drift_incident
     from include.demo.incident import IncidentKind, require_running, run_incident
 
     with _alone(stack):
         require_running(stack)
-        urls = stack.start_postgres()
-        if kind == "drift":
-            run_drift_incident(stack.airflow(urls), urls, console)
-        else:
-            run_incident(IncidentKind(kind), stack, urls, console)
+        run_incident(IncidentKind(kind), stack, stack.start_postgres(), console)
 
 
 @contextmanager

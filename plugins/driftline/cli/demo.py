@@ -18,7 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="The demo of a working copy of Drif
 class Incident(StrEnum):
     """What can be broken."""
 
-    DRIFT = "drift"
     LATENCY = "latency"
     BAD_VERSION = "bad-version"
 
