@@ -1,11 +1,11 @@
 """From the first bad prediction to the rollback, under the real scheduler, with a router that follows it.
 
-``python tests/benchmarks/time_to_rollback.py [--rounds 4] [--rate 4]`` starts a Postgres and an Airflow of its own in a
-temporary folder, switches `guard_serving` on, and serves six models at ``--rate`` predictions a second each, each
+``python tests/benchmarks/time_to_rollback.py [--rounds 2] [--rate 4]`` starts a Postgres and an Airflow of its own in a
+temporary folder, switches `guard_serving` on, and serves twelve models at ``--rate`` predictions a second each, each
 prediction by the version that `driftline.serving.router.Router` names. In every round each model gets a new version
-that serves well for a while (at random 10 to 50 seconds) and then goes bad: two of the models fail, two are slow, two
-answer wrongly (their labels come at once). Measured, from the first bad prediction: until the route was changed, and
-until the last prediction of the bad version. Writes docs/evidence/time_to_rollback.md.
+that serves well for a while (at random 10 to 50 seconds) and then goes bad: four of the models fail, four are slow,
+four answer wrongly (their labels come at once). Measured, from the first bad prediction: until the route was changed,
+and until the last prediction of the bad version. Writes docs/evidence/time_to_rollback.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tests.benchmarks.live_lag import description, installation, wait_for_guard
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "docs" / "evidence" / "time_to_rollback.md"
 FAULTS = ("errors", "latency", "performance")
-MODELS_A_FAULT = 2
+MODELS_A_FAULT = 4
 FAILING_SHARE, SLOW_MS, RIGHT_BEFORE, RIGHT_AFTER = 0.3, 5_000.0, 0.93, 0.6
 GIVE_UP_SECONDS = 300.0
 TELL_SECONDS = 15.0
@@ -115,7 +115,7 @@ class Traffic:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--rate", type=float, default=4.0, help="Predictions per second of each model.")
     asked = parser.parse_args()
     models = {f"{fault}_{n}": fault for fault in FAULTS for n in range(MODELS_A_FAULT)}
