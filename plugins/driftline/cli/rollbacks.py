@@ -47,7 +47,7 @@ def list_rollbacks(
             *(plain(each or "") for each in (rollback.model, rollback.bad_version, rollback.target_version)),
             rollback.trigger.value,
             rollback.status.value,
-            plain(rollback.explanation),
+            plain(rollback.explanation.split(". ")[0]),
         )
     Console().print(table if found else "Nothing was rolled back.", highlight=False)
 

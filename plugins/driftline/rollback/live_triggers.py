@@ -54,9 +54,10 @@ def error_rate(judged: PredictingVersion, limits: Limits) -> Reading | None:
     if isinstance(look, Reading):
         return look
     share = look.hits / look.size
+    surely = f", surely more than {look.bound:.1%}" if look.is_exceeded else ""
     description = (
-        f"{look.hits} of {look.size} predictions of {judged.version} failed in {look.minutes} minutes ({share:.1%}, "
-        f"surely more than {look.bound:.1%}; the limit is {limit:.1%})."
+        f"{look.hits} of {look.size} predictions of {judged.version} failed in {look.minutes} minutes "
+        f"({share:.1%}{surely}; the limit is {limit:.1%})."
     )
     return look.reading(share, limit, description)
 
@@ -71,10 +72,13 @@ def latency(judged: PredictingVersion, limits: Limits) -> Reading | None:
     if isinstance(look, Reading):
         return look
     p95 = _sum_of(judged.minutes, look.first_minute).latency_ms(0.95) or 0.0
-    description = (
-        f"P95 of {judged.version} is {p95:,.0f} ms in {look.minutes} minutes (the limit is {limit:,.0f} ms): "
-        f"{look.hits} of {look.size} predictions took longer than the limit, surely more than {look.bound:.1%} of all."
-    )
+    description = f"P95 of {judged.version} is {p95:,.0f} ms in {look.minutes} minutes (the limit is {limit:,.0f} ms)"
+    if look.is_exceeded:
+        description += (
+            f": {look.hits} of {look.size} predictions took longer than the limit, surely more than {look.bound:.1%} "
+            "of all"
+        )
+    description += "."
     return look.reading(p95, limit, description)
 
 
