@@ -80,7 +80,6 @@ class Seen:
     """What the callers saw of the new version."""
 
     version: str = ""
-    bad_from: float = 0.0
     first_bad: float | None = None
     last_bad: float | None = None
     good_since: float | None = None
@@ -138,7 +137,7 @@ def _break(kind: IncidentKind, store: Engine, stack: Stack, seen: Seen, console:
             connection, model=MODEL, version=version, share=Decimal(1), expected_revision=before.revision, actor="demo",
             reason=f"demo incident: {kind}", cause_key=f"demo/{MODEL}/{version}", at=now,
         )  # fmt: skip
-    seen.version, seen.bad_from = version, time.time()
+    seen.version = version
     console.print(
         f"{now:%H:%M:%S}  [bold]{version}[/bold] of {MODEL} gets all the traffic (revision {change.revision}), and "
         f"{_TOLD[kind]}.",

@@ -196,6 +196,7 @@ def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_i
         assert statuses() == {"flight_delay": "done", "arrival_delay": "awaiting_approval"}
         assert routes() == {"flight_delay": "good", "arrival_delay": "bad"}
         wait_until(lambda: any("flight_delay: rolled back" in body for body in told()), 60, "the alert")
+        assert any("/driftline/models/flight_delay" in body for body in told())
         wait_until(lambda: bool(_questions(installation)), 60, "the question")
         (question,) = _questions(installation)
         assert question["subject"] == "Roll back arrival_delay: bad to good?"

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.airflow
 MONITOR = "monitor__flight_delay"
 MAPPED = "monitor__arrival_delay"
 BRANCHES = {"send_alerts", "roll_back", "all_clear"}
-OTHERS = ("watch_monitors", "guard_serving")
-"""DAGs whose messages are about the same models."""
+OTHERS = ("watch_monitors", "rolled back", "rollback verified", "the rollback did not help")
+"""What the watcher's and the guard's messages say, which are about the same models."""
 FINDINGS = """
     SELECT version, comparison, segment, subject, test, status, severity, statistic, p_value, threshold, effect,
            description

@@ -37,7 +37,7 @@ def guard_dag() -> DAG:
 def _guard() -> str:
     from driftline.alerts import Link
     from driftline.dagkit.connections import connection_url
-    from driftline.dagkit.links import run_url
+    from driftline.dagkit.links import model_url
     from driftline.monitoring.guard import guard
     from driftline.monitoring.live import count_live
     from driftline.store.engine import STORE_CONNECTION, create_store_engine
@@ -47,8 +47,8 @@ def _guard() -> str:
     for failure in count_live(store, configs, connection_url):
         log.error("The %s of %s are not counted: %s", failure.feed, failure.model, failure.error)
     context = get_current_context()
-    run = context["dag_run"]
-    guarded = guard(store, configs, [Link("Run in Airflow", run_url(run.dag_id, run.run_id))])
+    # Not the run: of the guard's, only the last hour's are kept.
+    guarded = guard(store, configs, lambda model: [Link("Model", model_url(model))])
     for each in guarded:
         if each.error:
             log.error("%s is not guarded: %s", each.model, each.error)

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.alerts import AlertMessage, IncidentChange, Link, compose_alert
-from driftline.config.alerts_config import DEFAULT_SLACK_CONNECTION
 from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.monitoring.checks import check_test, enabled_checks
@@ -23,8 +22,6 @@ from driftline.store.incidents import known_causes, open_or_update_incident, res
 from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
-
-SLACK_CONNECTION = DEFAULT_SLACK_CONNECTION
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Everything that follows from a look at one model is one transaction. The models 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -65,9 +65,17 @@ class Guarded:
 
 
 def guard(
-    store: Engine, configs: Iterable[ModelConfig], links: Sequence[Link] = (), now: datetime | None = None
+    store: Engine,
+    configs: Iterable[ModelConfig],
+    links_of: Callable[[str], Sequence[Link]] = lambda _model: (),
+    now: datetime | None = None,
 ) -> list[Guarded]:
     """One pass over all models; one that cannot be judged never stops the others.
+
+    Parameters
+    ----------
+    links_of:
+        From a model to where its alerts lead.
 
     Raises
     ------
@@ -80,7 +88,8 @@ def guard(
         counted = {(state.model, state.feed): state.counted_at for state in feed_states(connection)}
         fresh = {feed for feed, at in counted.items() if at is not None and moment - at < STALE_AFTER}
         looks = [(config, _safely(connection, config, fresh, moment)) for config in guarded]
-    return [_act(store, config, look, links, moment) for config, look in sorted(looks, key=_urgency)]
+    judged = sorted(looks, key=_urgency)
+    return [_act(store, config, look, links_of(config.model), moment) for config, look in judged]
 
 
 def _safely(
