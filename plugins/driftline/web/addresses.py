@@ -25,6 +25,18 @@ def window_path(model: str, window_end: datetime) -> str:
     return f"windows/{quote(model, safe='')}/{stamp(window_end)}"
 
 
+def serving_path(model: str) -> str:
+    return f"serving/{quote(model, safe='')}"
+
+
+def incident_path(incident_id: int) -> str:
+    return f"incidents/{incident_id}"
+
+
+def experiment_path(experiment: str) -> str:
+    return f"experiments/{quote(experiment, safe='')}"
+
+
 def stamp(moment: datetime) -> str:
     """A minute as addresses write it, such as ``2026-03-02T06:00Z``."""
     return f"{as_utc(moment, 'moment'):%Y-%m-%dT%H:%MZ}"
