@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from driftline.errors import ConnectionNotConfigured, InputError, StoreError
 from driftline.web.access import LoginRequired, VisibleModels
 from driftline.web.acting import Acting, Actor
+from driftline.web.incidents_pages import incidents_router
 from driftline.web.pages import router
 from driftline.web.rendering import page
 from driftline.web.serving_pages import serving_router
@@ -52,7 +53,7 @@ def create_app(
     before_all = [Depends(admit)] if acting is None else [Depends(admit), Depends(_recognise(acting))]
     app = FastAPI(title="Driftline", dependencies=before_all, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.open_store, app.state.acting = open_store, acting
-    for each in (router, serving_router):
+    for each in (router, incidents_router, serving_router):
         app.include_router(each)
     app.add_exception_handler(LoginRequired, _to_login)
     app.add_exception_handler(HTTPException, _refusal)

@@ -23,8 +23,10 @@ ADDRESSES = (
     "serving/fraud",
     "serving/fraud/promote",
     "rollbacks/1",
+    "incidents",
+    "incidents/1",
 )
-SENT_TO = ("serving/fraud/promote", "rollbacks/1/approve")
+SENT_TO = ("serving/fraud/promote", "rollbacks/1/approve", "incidents/1/acknowledge", "silences/1/end")
 """Where forms go; the tests of each page send them."""
 
 
