@@ -20,6 +20,7 @@ from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
 from driftline.serving import RoutesChanged
+from driftline.store.experiment_course import is_kept, keep_look
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, mark_acted, record_verdict
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment
 from driftline.store.promotion import promote
@@ -62,6 +63,8 @@ def judge(
     if looks != record.looks:
         values["looks"] = looks
     move_experiment(connection, record.experiment, **values)
+    if is_kept(record.counted_since or at, record.looked_at, at):
+        keep_look(connection, record.experiment, record.counting, at, analysis.results)
     verdict = _latest_with(connection, record, analysis, ruling, at)
     return replace(record, looks=looks, looked_at=at), Judged(analysis, ruling, verdict)
 

@@ -507,3 +507,12 @@ experiment_verdicts = Table(
     Column("acted_revision", BigInteger),
     Column("analysis", JSONB),
 )
+
+experiment_course = Table(
+    "experiment_course",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("counting", Integer, primary_key=True, autoincrement=False),
+    _moment("at", primary_key=True),
+    Column("points", JSONB, nullable=False),
+)

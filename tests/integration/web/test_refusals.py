@@ -25,8 +25,23 @@ ADDRESSES = (
     "rollbacks/1",
     "incidents",
     "incidents/1",
+    "experiments",
+    "experiments/ab",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab",
 )
-SENT_TO = ("serving/fraud/promote", "rollbacks/1/approve", "incidents/1/acknowledge", "silences/1/end")
+SENT_TO = (
+    "serving/fraud/promote",
+    "rollbacks/1/approve",
+    "incidents/1/acknowledge",
+    "silences/1/end",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab/start",
+    "api/experiments/ab/stop",
+    "api/experiments/ab/verdict",
+)
 """Where forms go; the tests of each page send them."""
 
 
