@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
 from driftline.errors import ConnectionNotConfigured, InputError, StoreError
+from driftline.web import model_page, static_files
 from driftline.web.access import LoginRequired, VisibleModels
 from driftline.web.pages import router
 from driftline.web.rendering import page
@@ -45,7 +46,8 @@ def create_app(open_store: Callable[[], Engine], require_reader: Callable[..., A
     # Its own documentation pages would stand outside the dependency.
     app = FastAPI(title="Driftline", dependencies=[Depends(admit)], docs_url=None, redoc_url=None, openapi_url=None)
     app.state.open_store = open_store
-    app.include_router(router)
+    for pages in (router, model_page.router, static_files.router):
+        app.include_router(pages)
     app.add_exception_handler(LoginRequired, _to_login)
     app.add_exception_handler(HTTPException, _refusal)
     app.add_exception_handler(InputError, _bad_request)
