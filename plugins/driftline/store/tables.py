@@ -173,6 +173,30 @@ findings = Table(
     Column("details", JSONB, nullable=False),
     _moment("found_at"),
     Index("findings_by_end", "model", "window_end"),
+    Index(
+        "findings_heat",
+        "model",
+        "subject",
+        "window_end",
+        postgresql_include=["version", "status", "severity"],
+        postgresql_where=text("check_name = 'drift' AND comparison = 'baseline' AND segment = ''"),
+    ),
+    Index(
+        "findings_drifted",
+        "model",
+        "segment",
+        "window_end",
+        postgresql_include=["subject", "version", "severity"],
+        postgresql_where=text("check_name = 'drift' AND comparison = 'baseline' AND status = 'detected'"),
+    ),
+    Index(
+        "findings_figures",
+        "model",
+        "subject",
+        "test",
+        "window_end",
+        postgresql_where=text("check_name <> 'drift'"),
+    ),
 )
 
 reports = Table(

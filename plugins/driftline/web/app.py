@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from driftline.errors import ConfigError, ConnectionNotConfigured, InputError, StoreError
 from driftline.serving import RoutesChanged
+from driftline.web import model_page, static_files
 from driftline.web.access import LoginRequired, VisibleModels
 from driftline.web.acting import Acting, Actor
 from driftline.web.experiments_api import experiments_api
@@ -58,8 +59,10 @@ def create_app(
     before_all = [Depends(admit)] if acting is None else [Depends(admit), Depends(_recognise(acting))]
     app = FastAPI(title="Driftline", dependencies=before_all, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.open_store, app.state.acting = open_store, acting
-    for each in (router, incidents_router, experiments_router, serving_router, experiments_api):
-        app.include_router(each)
+    for pages in (router, model_page.router, static_files.router):
+        app.include_router(pages)
+    for pages in (incidents_router, experiments_router, serving_router, experiments_api):
+        app.include_router(pages)
     app.add_exception_handler(LoginRequired, _to_login)
     app.add_exception_handler(HTTPException, _refusal)
     app.add_exception_handler(InputError, _bad_request)

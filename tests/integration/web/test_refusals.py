@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from fastapi import HTTPException
 from fastapi.routing import APIRoute
@@ -30,6 +32,7 @@ ADDRESSES = (
     "experiments/ab/stop",
     "api/experiments",
     "api/experiments/ab",
+    "static/charts.js",
 )
 SENT_TO = (
     "serving/fraud/promote",
@@ -96,7 +99,7 @@ def test_a_reader_without_the_right_is_refused(browser: TestClient, results: Res
     host.refusal = HTTPException(403, "You may not see Airflow's site.")
     answer = browser.get(address)
     assert answer.status_code == 403
-    assert "You may not see Airflow&#39;s site." in answer.text
+    assert "You may not see Airflow's site." in unescape(answer.text)
 
 
 def test_a_database_that_is_down_is_said_to_be(browser: TestClient, host: Host) -> None:
