@@ -126,7 +126,8 @@ def fill_fleet(engine: Engine, size: FleetSize) -> Fleet:
                 add_one(connection, model, size.until, size.seed)
         connection.execute(text(_IDENTITIES))
     with store_transaction(engine) as connection:
-        connection.execute(text("ANALYZE"))
+        for table in filling.rows:
+            connection.execute(text(f"ANALYZE {tables.SCHEMA}.{table}"))
     return Fleet(size, models, experiments, filling.rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from driftline.decisions import Verdict
 from driftline.findings import Check, Severity
 from tests.fleet.course import Course
-from tests.fleet.findings import Line, Seen, detected
+from tests.fleet.findings import SEVERITIES, Line, Seen, detected
 from tests.fleet.plan import LABEL_DELAY, TICK
 
 DECIDED_AFTER = timedelta(minutes=10)
@@ -20,13 +20,20 @@ _KEPT_SUBJECTS = 3
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one window came to."""
+    """What one window came to.
+
+    Attributes
+    ----------
+    causes:
+        By check what alarms, the worst first.
+    """
 
     number: int
     end: datetime
     severity: Severity
     reason: str
     seen: tuple[Seen, ...]
+    causes: Mapping[Check, tuple[Seen, ...]]
 
     @property
     def verdict(self) -> Verdict:
@@ -36,21 +43,19 @@ class Outcome:
     def decided_at(self) -> datetime:
         return self.end + DECIDED_AFTER
 
-    def of(self, check: Check) -> list[Seen]:
-        """What alarms of a check, the worst first."""
-        alarming = [seen for seen in self.seen if seen.check is check and seen.severity.rank >= Severity.MEDIUM.rank]
-        return sorted(alarming, key=lambda seen: -seen.severity.rank)
-
 
 def outcomes(course: Course, lines: Sequence[Line]) -> list[Outcome]:
     """Of each window."""
     found = []
-    for number, window in enumerate(course.model.windows):
-        seen = tuple(detected(course, lines, number))
+    for number, seen in enumerate(detected(course, lines)):
         severity = max((each.severity for each in seen), key=lambda each: each.rank, default=Severity.NONE)
-        outcome = Outcome(number, window.end, severity, "", seen)
-        causes = [_cause(check, outcome.of(check)) for check in Check if outcome.of(check)]
-        found.append(Outcome(number, window.end, severity, "; ".join(causes) or "Nothing found", seen))
+        alarming = [each for each in seen if each.severity.rank >= Severity.MEDIUM.rank]
+        by_check = {check: [each for each in alarming if each.check is check] for check in Check}
+        causes = {
+            check: tuple(sorted(each, key=lambda one: -one.severity.rank)) for check, each in by_check.items() if each
+        }
+        reason = "; ".join(_cause(check, each) for check, each in causes.items()) or "Nothing found"
+        found.append(Outcome(number, course.model.windows[number].end, severity, reason, tuple(seen), causes))
     return found
 
 
@@ -120,10 +125,10 @@ def incident_rows(course: Course, found: Sequence[Outcome], first_id: int) -> li
     """One for each run of windows in which a check alarms; it is open where the newest window still does."""
     rows: list[dict[str, Any]] = []
     for check in Check:
-        for run in _runs([outcome for outcome in found if outcome.of(check)]):
+        for run in _runs([outcome for outcome in found if check in outcome.causes]):
             is_open = run[-1].number == len(found) - 1
-            worst = max((outcome.of(check)[0] for outcome in run), key=lambda seen: seen.severity.rank)
-            newest = run[-1].of(check)
+            worst = max((outcome.causes[check][0] for outcome in run), key=lambda seen: seen.severity.rank)
+            newest = run[-1].causes[check]
             over = None if is_open else run[-1].decided_at + TICK
             rows.append(
                 {
@@ -196,12 +201,11 @@ def _summary(outcome: Outcome) -> dict[str, Any]:
         "causes": [
             {
                 "check": check.value,
-                "severity": outcome.of(check)[0].severity.value,
-                "subjects": list(dict.fromkeys(seen.subject for seen in outcome.of(check))),
+                "severity": outcome.causes[check][0].severity.value,
+                "subjects": list(dict.fromkeys(seen.subject for seen in outcome.causes[check])),
                 "moved_together": False,
             }
-            for check in Check
-            if outcome.of(check)
+            for check in outcome.causes
         ],
     }
 
@@ -209,7 +213,7 @@ def _summary(outcome: Outcome) -> dict[str, Any]:
 def _judged(line: Line, number: int, *, is_final: bool) -> dict[str, Any]:
     example = line.example
     value = float(line.values[number]) if is_final else None
-    severity = line.severities[number] if is_final else Severity.NONE
+    severity = SEVERITIES[line.severities[number]] if is_final else Severity.NONE
     status = "not_evaluated" if not is_final else "ok" if severity is Severity.NONE else "detected"
     low, high = example["interval_low"], example["interval_high"]
     half = (high - low) / 2 if low is not None and high is not None else 0.0
