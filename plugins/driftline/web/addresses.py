@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote, urlencode
 
 from driftline.errors import InputError
-from driftline.windows import as_utc
+from driftline.windows import Window, as_utc
 
 MOUNT = "/driftline"
 """Where Airflow mounts the pages."""
@@ -23,6 +23,11 @@ def model_path(model: str) -> str:
 def window_path(model: str, window_end: datetime) -> str:
     """The page of the window that ends then, such as ``windows/fraud/2026-03-02T06:00Z``."""
     return f"windows/{quote(model, safe='')}/{stamp(window_end)}"
+
+
+def report_path(model: str, window: Window, kind: str) -> str:
+    """A stored report of a window (``drift``, ``quality``)."""
+    return f"{window_path(model, window.end)}/reports/{quote(kind, safe='')}?window_start={stamp(window.start)}"
 
 
 def stamp(moment: datetime) -> str:

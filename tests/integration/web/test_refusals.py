@@ -19,6 +19,7 @@ ADDRESSES = (
     "windows/fraud/2026-03-02T06:00Z/reports/drift",
     "dags/monitor__fraud",
     "dags/monitor__fraud/runs/scheduled__1",
+    "dags/monitor__fraud/runs/scheduled__1/reports/drift",
     "static/charts.js",
 )
 
