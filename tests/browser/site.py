@@ -29,7 +29,7 @@ PREFIX = "/airflow"
 USER = "user"
 """The cookie that names who is logged in: ``ann`` may act, ``viewer`` may look, ``outsider`` may see nothing."""
 
-_FRAME = """<!doctype html><html lang="en"><title>Airflow</title>
+_FRAME = """<!doctype html><html lang="en"><title>Airflow</title><link rel="icon" href="data:,">
 <iframe title="Driftline" src="driftline/serving" width="1200" height="900"
  sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe></html>"""
 """As Airflow frames the pages: no popups, no modals."""

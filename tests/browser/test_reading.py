@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from driftline.web.addresses import window_path
+from driftline.web.addresses import finding_anchor, window_path
 from tests.browser.conftest import Open
 from tests.browser.site import Site
 
@@ -27,9 +27,15 @@ def pages(site: Site) -> dict[str, str]:
         "experiment": f"experiments/{name}",
         "serving": "serving",
         "serving of a model": f"serving/{model}",
-        "a review": f"serving/{model}/promote?version={site.fleet.model(model).versions[0]}&percent=5&reason=x&revision="
-        + str(site.rows("SELECT revision FROM driftline.route_revisions WHERE model = %s", model)[0][0]),
+        "a review": _review(site, model),
     }
+
+
+def _review(site: Site, model: str) -> str:
+    """Of a promotion of the control to all the traffic."""
+    ((revision,),) = site.rows("SELECT revision FROM driftline.route_revisions WHERE model = %s", model)
+    asked = {"version": site.fleet.model(model).versions[0], "percent": 100, "reason": "x", "revision": revision}
+    return f"serving/{model}/promote?{urlencode(asked)}"
 
 
 def test_the_overview_has_a_row_a_model_and_finds_them(site: Site, reader: Open) -> None:
@@ -48,21 +54,26 @@ def test_the_overview_has_a_row_a_model_and_finds_them(site: Site, reader: Open)
 def test_a_windows_page_holds_what_the_window_found(site: Site, reader: Open) -> None:
     model = site.fleet.models[0]
     rows = site.rows(
-        "SELECT count(*) FROM driftline.findings WHERE model = %s AND window_end = %s AND status = 'detected' "
-        "AND NOT coalesce((details->>'is_information')::boolean, false)",
+        "SELECT DISTINCT subject FROM driftline.findings WHERE model = %s AND window_end = %s AND status = 'detected'",
         model.name,
         site.fleet.until,
     )
     page = reader().open(window_path(model.name, site.fleet.until))
-    heading = page.get_by_role("heading", name=re.compile(r"^Found \("))
-    found = int(re.sub(r"\D", "", heading.inner_text()))
-    all_found = site.rows(
-        "SELECT count(*) FROM driftline.findings WHERE model = %s AND window_end = %s AND status = 'detected'",
-        model.name,
+    found = page.get_by_role("region", name="Found", exact=True)
+    for (subject,) in rows:
+        expect(found.locator("tbody th").filter(has_text=str(subject)).first).to_be_visible()
+
+
+def test_the_address_of_a_finding_opens_the_page_at_it(site: Site, reader: Open) -> None:
+    rows = site.rows(
+        "SELECT version, comparison, segment, subject, test FROM driftline.findings "
+        "WHERE model = %s AND window_end = %s AND status = 'ok' ORDER BY subject DESC LIMIT 1",
+        site.fleet.models[0].name,
         site.fleet.until,
     )
-    assert int(str(rows[0][0])) <= found <= int(str(all_found[0][0]))
-    expect(page.get_by_role("region", name="Found").locator("tbody tr")).to_have_count(found)
+    anchor = finding_anchor([str(part) for part in rows[0]])
+    page = reader().open(f"{window_path(site.fleet.models[0].name, site.fleet.until)}#{anchor}")
+    expect(page.locator(f"#{anchor}")).to_be_in_viewport()
 
 
 def test_names_with_markup_are_text(site: Site, reader: Open) -> None:
@@ -105,13 +116,17 @@ def test_who_is_not_logged_in_is_led_to_the_login(site: Site, reader: Open) -> N
     assert page.url.endswith("/airflow/frame"), "what stands for Airflow's login here"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(site: Site, reader: Open, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "rules"), [("light", None), ("dark", ["color-contrast"])])
+def test_every_page_is_accessible(site: Site, reader: Open, scheme: str, rules: list[str] | None) -> None:
+    """By axe-core's rules; what does not depend on colours is the same in both schemes."""
     page = reader(color_scheme=scheme).page
+    wanted = (
+        {"type": "rule", "values": rules} if rules else {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}
+    )
     grave: dict[str, list[str]] = {}
     for kind, path in pages(site).items():
         page.goto(path)
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        found = Axe().run(page, options={"resultTypes": ["violations"], "runOnly": wanted}).response["violations"]
         grave[kind] = [
             f"{each['id']}: {node['html'][:150]}"
             for each in found

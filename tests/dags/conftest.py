@@ -3,6 +3,7 @@ that speaks Slack's protocol. The metadata has a server of its own, so that a te
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
@@ -17,17 +18,22 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from driftline.local.airflow import AirflowSettings, LocalAirflow
+from driftline.local.airflow import USER, AirflowSettings, LocalAirflow
 from driftline.local.ports import free_port
 from driftline.local.postgres import SCRATCH, EmbeddedPostgres
 from driftline.local.provisioning import Urls, provision
 from driftline.local.slack_receiver import SlackReceiver, start_receiver
 from driftline.store.engine import create_store_engine
 from driftline.store.migrate import migrate
+from tests.chromium import chromium
+
+__all__ = ["chromium"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "include" / "models"
 NULLED_SHARE = 0.5
+VIEWER = "viewer"
+"""Somebody who may read every DAG, and edit none."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,10 @@ class Installation:
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id.replace('+', '%2B')}/taskInstances"
         return {task["task_id"]: task["state"] for task in self.airflow.api("GET", path)["task_instances"]}
+
+    def password(self, user: str) -> str:
+        """Of a user that Airflow made one for."""
+        return str(json.loads((self.airflow_home / "passwords.json").read_text())[user])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = self.airflow.api("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
@@ -126,7 +136,11 @@ def _with_airflow(
             dags_folder=ROOT / "dags",
             plugins_folder=ROOT / "plugins",
             python_path=(ROOT, ROOT / "plugins"),
-            environment={"DRIFTLINE_MODELS": str(models), "PATH": os.environ["PATH"]},
+            environment={
+                "DRIFTLINE_MODELS": str(models),
+                "PATH": os.environ["PATH"],
+                "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{VIEWER}:viewer",
+            },
         )
     )
     try:
