@@ -73,10 +73,11 @@ class _Scale:
 
     @classmethod
     def of(cls, points: Sequence[CoursePoint], limit: float | None) -> _Scale:
-        """From the newer half of the course: at first an interval is so wide that nothing else could be seen."""
+        """All effects, and the intervals of the newer half: at first they are so wide that nothing else was seen."""
         newer = points[len(points) // 2 :]
-        bounds = [value for point in newer for value in (point.low, point.effect, point.high) if value is not None]
-        reach = [0.0, *bounds, *([] if limit is None else [limit])]
+        bounds = [value for point in newer for value in (point.low, point.high) if value is not None]
+        effects = [point.effect for point in points if point.effect is not None]
+        reach = [0.0, *effects, *bounds, *([] if limit is None else [limit])]
         low, high = min(reach), max(reach)
         margin = (high - low) * 0.08 or 1.0
         start, end = points[0].at, points[-1].at

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.config import ModelConfig
-from driftline.config.durations import format_duration
 from driftline.experiments.metric import MetricRole
 from driftline.experiments.verdict import Verdict
 from driftline.store.experiment_course import CoursePoint, experiment_points, last_points
@@ -193,10 +192,20 @@ def _horizon_steps(record: ExperimentRecord) -> list[str]:
     if config.is_rollout:
         return []
     who = "gets all the traffic by itself" if config.promote_automatically else "waits for a person to promote it"
-    told = [f"A treatment that is proven better {who}, not before {format_duration(config.minimum_duration)} of it."]
+    earliest = f", not before it has run for {_span(config.minimum_duration)}" if config.minimum_duration else ""
+    told = [f"A treatment that is proven better {who}{earliest}."]
     ends = [f"{config.samples:,} samples"] if config.samples else []
-    ends += [f"{format_duration(config.maximum_duration)}"] if config.maximum_duration else []
+    ends += [_span(config.maximum_duration)] if config.maximum_duration else []
     return [*told, f"Without a winner it ends after {' or '.join(ends)}." if ends else "It is open-ended."]
+
+
+def _span(span: timedelta) -> str:
+    """In the largest unit that holds it whole."""
+    seconds = int(span.total_seconds())
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length} {unit}{'' if seconds == length else 's'}"
+    return f"{seconds} seconds"
 
 
 def _ends(record: ExperimentRecord, model: ModelConfig | None) -> str:
@@ -209,6 +218,6 @@ def _ends(record: ExperimentRecord, model: ModelConfig | None) -> str:
     if not counted or elapsed < timedelta(minutes=5):
         return ""
     covered = counted / (elapsed / timedelta(days=1))
-    traffic = round(covered / (record.config.coverage(record.stage) / 100), 3)
+    traffic = max(round(covered / (record.config.coverage(record.stage) / 100)), 1)
     told: Sequence[str] = told_ends(record.config, model, traffic)["told"]
     return told[0]
