@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -162,19 +162,42 @@ def experiment(connection: Connection, name: str, *, lock: bool = False) -> Expe
     return _record(row._mapping)
 
 
-def take_experiment(connection: Connection, name: str) -> tuple[ExperimentRecord, Surroundings] | None:
-    """The running experiment, locked, and what it depends on; None where it does not run, or somebody else is at it.
+def take_experiments(
+    connection: Connection, names: Iterable[str], *, source: str | None = None
+) -> dict[str, tuple[ExperimentRecord, Surroundings]]:
+    """Of ``names`` those that run and that nobody else is at, locked, with what they depend on.
 
-    Without its last analysis, which is large, and which the next one takes the place of.
+    Without their last analyses, which are large, and which the next ones take the place of. One whose row cannot be
+    read is left out where several are asked for.
+
+    Parameters
+    ----------
+    source
+        Of the configuration: only experiments of that one.
     """
-    row = connection.execute(
-        select(*_COLUMNS, _REVISION, _VERSIONS, _ARMS)
-        .where(experiments.c.experiment == name, experiments.c.status == ExperimentStatus.RUNNING.value)
-        .with_for_update(of=experiments, skip_locked=True)
-    ).one_or_none()
-    if row is None:
-        return None
-    values = dict(row._mapping)
+    wanted = list(names)
+    running = select(experiments.c.experiment).where(
+        experiments.c.experiment.in_(wanted), experiments.c.status == ExperimentStatus.RUNNING.value
+    )
+    if source is not None:
+        running = running.where(experiments.c.config["source"].astext == source)
+    # Read by a statement of its own: one that locks sees what it depends on as of before it had the lock.
+    locked = list(connection.execute(running.with_for_update(skip_locked=True)).scalars())
+    rows = connection.execute(
+        select(*_COLUMNS, _REVISION, _VERSIONS, _ARMS).where(experiments.c.experiment.in_(locked))
+    )
+    taken = {}
+    for row in rows.all() if locked else ():
+        try:
+            taken[row.experiment] = _taken(row._mapping)
+        except Exception:
+            if len(wanted) == 1:
+                raise
+    return taken
+
+
+def _taken(row: Mapping[Any, Any]) -> tuple[ExperimentRecord, Surroundings]:
+    values = dict(row)
     surroundings = Surroundings(
         routes_revision=values.pop(_REVISION.name),
         versions={
