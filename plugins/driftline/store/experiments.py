@@ -14,9 +14,10 @@ from sqlalchemy.dialects.postgresql import insert
 from driftline.config.experiment_config import ABTestConfig
 from driftline.errors import InputError
 from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.clustering import Reference
 from driftline.experiments.result import Look
 from driftline.experiments.traffic import Assignment
-from driftline.serving import VersionHealth, VersionStatus
+from driftline.serving import TrafficSplitStrategy, VersionHealth, VersionStatus
 from driftline.store.json_values import json_safe
 from driftline.store.tables import experiment_arms, experiments, model_versions, route_revisions
 
@@ -56,6 +57,10 @@ class ExperimentRecord:
         Why nothing goes on until a person says so; empty where it does.
     error:
         Why the last look failed; empty where it did not.
+    reference:
+        What the errors of ROC-AUC and latencies are measured by, by entity; None before enough rows have come.
+    strategy_before, salt_before:
+        Of the routes before the phase began; None of an experiment that was started before they were kept.
     """
 
     experiment: str
@@ -82,6 +87,9 @@ class ExperimentRecord:
     held_reason: str
     end_reason: str
     error: str
+    reference: Reference | None
+    strategy_before: TrafficSplitStrategy | None
+    salt_before: str | None
 
     @property
     def salt(self) -> str:
@@ -243,6 +251,8 @@ def move_experiment(connection: Connection, name: str, **values: Any) -> None:
         values["assignments"] = [assignment.to_json() for assignment in values["assignments"]]
     if "looks" in values:
         values["looks"] = [json_safe(look.to_json()) for look in values["looks"]]
+    if values.get("reference") is not None:
+        values["reference"] = values["reference"].to_json()
     if "analysis" in values:
         values["analysis"] = json_safe(values["analysis"])
     for key in ("held_reason", "end_reason", "error"):
@@ -288,5 +298,7 @@ def _record(row: Mapping[Any, Any]) -> ExperimentRecord:
         "status": ExperimentStatus(row["status"]),
         "assignments": tuple(Assignment.from_json(document) for document in row["assignments"]),
         "looks": tuple(Look.from_json(document) for document in row["looks"]),
+        "reference": None if row["reference"] is None else Reference.from_json(row["reference"]),
+        "strategy_before": None if row["strategy_before"] is None else TrafficSplitStrategy(row["strategy_before"]),
     }
     return ExperimentRecord(**values)

@@ -18,6 +18,7 @@ from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.moments import UnitMoments
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.local.provisioning import LOG_READER, Urls
+from driftline.monitoring.experiment_looks import look_at_those_that_go_on
 from driftline.serving import VersionHealth, VersionStatus
 from driftline.serving.router import Router
 from driftline.store import registry
@@ -383,7 +384,8 @@ def test_looked_at_together_they_come_to_what_each_comes_to_alone(lab: ShopExper
     came(700, 7)
     at = datetime.now(UTC)
     alone = lab.controller.run(names[0], at=at)
-    together = {step.experiment: step for step in lab.controller.run_all(at)}[names[1]]
+    with store_transaction(lab.store) as connection:
+        (together,) = look_at_those_that_go_on(connection, names[1:], at)
     assert (together.analysis, together.ruling) == (alone.analysis, alone.ruling)
     one, other = (lab.record(name) for name in names)
     assert (one.analysis, one.looks, one.looked_at) == (other.analysis, other.looks, other.looked_at)
