@@ -1,101 +1,19 @@
 """Breaks something real in the demo, and shows what happens: detection, rollback, recovery, with their times.
 
-A serving application with the flight models is started, and asked 4 times a second about flights of the year. A new
-version is released to all the traffic, and breaks. At the end what the incident logged is taken away again; the version
-stays quarantined.
+A serving application with the flight models is started, and asked about flights of the year. At the end what the
+incident logged is taken away again; a version that was rolled back stays quarantined.
 """
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
-from typing import Any
-from uuid import uuid4
-
-import httpx
-import pandas as pd
-import psycopg
-from psycopg import sql
 from rich.console import Console
-from sqlalchemy import Engine, select
 
-from driftline.local.errors import LocalSetupError
-from driftline.local.ports import first_free_port
-from driftline.local.processes import BackgroundProcess
 from driftline.local.provisioning import Urls
-from driftline.rollback import Rollback
-from driftline.store.engine import create_store_engine, store_transaction
-from driftline.store.promotion import promote
-from driftline.store.reading import store_reading
-from driftline.store.registry import current_routes, register_version, versions
-from driftline.store.rollback_log import rollbacks_of
-from driftline.store.tables import alert_outbox
-from include.demo.log import LABELS, PREDICTIONS, SCHEMA
-from include.demo.serving import (
-    FAULTS_VARIABLE,
-    LOG_VARIABLE,
-    MODELS_VARIABLE,
-    PORT_VARIABLE,
-    ROUTES_VARIABLE,
-)
+from include.demo.guard_incident import play_guard_incident
+from include.demo.incident_kinds import IncidentKind
+from include.demo.incident_stage import set_stage
 from include.demo.stack import Stack
-from include.demo.traffic import Traffic
-
-MODEL = "flight_delay"
-GUARD = "guard_serving"
-SERVING_PORT = 8095
-WARM_UP_SECONDS = 30.0
-GIVE_UP_SECONDS = 600.0
-PREFIX = "incident-"
-
-
-class IncidentKind(StrEnum):
-    """What can be broken."""
-
-    LATENCY = "latency"
-    """A new version asks a feature service that takes 5 seconds."""
-    BAD_VERSION = "bad-version"
-    """A new version misses a feature for four carriers, and raises."""
-
-
-_FAULTS: dict[IncidentKind, dict[str, Any]] = {
-    IncidentKind.LATENCY: {"slow_ms": 5_000.0},
-    IncidentKind.BAD_VERSION: {"unknown_carriers": ["UA", "B6", "EV", "DL"]},
-}
-_TOLD = {
-    IncidentKind.LATENCY: "its feature service answers after 5 s",
-    IncidentKind.BAD_VERSION: "it misses a feature for the carriers UA, B6, EV and DL, and raises",
-}
-
-
-@dataclass
-class Seen:
-    """What the callers saw of the new version."""
-
-    version: str = ""
-    first_bad: float | None = None
-    last_bad: float | None = None
-    good_since: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def note(self, version: str, status: int, seconds: float) -> None:
-        now = time.time()
-        is_bad = status != httpx.codes.OK or seconds > 1
-        with self.lock:
-            if is_bad and self.version:
-                # A slow answer was bad from when it was asked for.
-                self.first_bad = self.first_bad or now - seconds
-                self.last_bad = now
-                self.good_since = None
-            elif not is_bad and self.first_bad is not None and version != self.version:
-                self.good_since = self.good_since or now
+from include.demo.window_incident import play_window_incident
 
 
 def run_incident(kind: IncidentKind, stack: Stack, urls: Urls, console: Console) -> None:
@@ -104,156 +22,11 @@ def run_incident(kind: IncidentKind, stack: Stack, urls: Urls, console: Console)
     Raises
     ------
     LocalSetupError
-        When the rollback does not come.
+        When nothing comes of it, or not what should.
     """
-    store = create_store_engine(urls.store)
-    with _serving(stack, urls) as url:
-        seen = Seen()
-        traffic = Traffic(url, _flights(), MODEL, f"{PREFIX}{uuid4().hex[:8]}-", answered=seen.note)
-        traffic.start()
-        try:
-            with console.status(f"{MODEL} is asked 4 times a second; all is well"):
-                time.sleep(WARM_UP_SECONDS)
-            _break(kind, store, stack, seen, console)
-            _watch(store, seen, console)
-        finally:
-            traffic.stop()
-            _faults_file(stack).unlink(missing_ok=True)
-            _take_away(urls, traffic.prefix)
-    console.print(f"What the incident logged ({traffic.asked} predictions) is taken out of the log again.")
-
-
-def _break(kind: IncidentKind, store: Engine, stack: Stack, seen: Seen, console: Console) -> None:
-    version = _next_version(store)
-    faults = _faults_file(stack)
-    faults.write_text(json.dumps({version: _FAULTS[kind]}), encoding="utf-8")
-    now = datetime.now(UTC)
-    with store_transaction(store) as connection:
-        before = current_routes(connection, MODEL)
-        register_version(
-            connection, model=MODEL, version=version, artifact_uri=f"{faults.parent.as_uri()}/{MODEL}-{version}", at=now
-        )
-        change = promote(
-            connection, model=MODEL, version=version, share=Decimal(1), expected_revision=before.revision, actor="demo",
-            reason=f"demo incident: {kind}", cause_key=f"demo/{MODEL}/{version}", at=now,
-        )  # fmt: skip
-    seen.version = version
-    console.print(
-        f"{now:%H:%M:%S}  [bold]{version}[/bold] of {MODEL} gets all the traffic (revision {change.revision}), and "
-        f"{_TOLD[kind]}.",
-        highlight=False,
-    )
-
-
-def _watch(store: Engine, seen: Seen, console: Console) -> None:
-    """Tells each step as it comes, in seconds since the first bad answer."""
-    told: set[str] = set()
-
-    def tell(what: str, at: float, text: str) -> None:
-        if what not in told and seen.first_bad is not None:
-            told.add(what)
-            console.print(f"  {at - seen.first_bad:+7.1f} s  {text}", highlight=False, markup=False)
-
-    deadline = time.time() + GIVE_UP_SECONDS
-    while time.time() < deadline:
-        time.sleep(0.5)
-        if seen.first_bad is not None:
-            tell("bad", seen.first_bad, f"the first caller gets a bad answer of {seen.version}")
-        rollback = _rollback_of(store, seen.version)
-        if rollback is None:
-            continue
-        tell("seen", rollback.first_seen_at.timestamp(), f"the guard sees it: {rollback.reason}")
-        tell(rollback.status.value, rollback.updated_at.timestamp(), rollback.explanation)
-        if not rollback.status.has_changed_routes:
-            return
-        if seen.good_since is not None and seen.last_bad is not None:
-            tell("last", seen.last_bad, "the last caller gets a bad answer")
-        sent = _sent_at(store, rollback)
-        if sent is not None:
-            tell("sent", sent.timestamp(), "the alert is delivered")
-        if rollback.ended_at is not None:
-            return
-    raise LocalSetupError(
-        f"Nothing came of it within {GIVE_UP_SECONDS / 60:.0f} minutes. Look at {GUARD} in Airflow, and at "
-        "`driftline live` and `driftline rollbacks list`."
-    )
-
-
-def _rollback_of(store: Engine, version: str) -> Rollback | None:
-    with store_reading(store) as connection:
-        found = [each for each in rollbacks_of(connection, MODEL, limit=20) if each.bad_version == version]
-    return found[0] if found else None
-
-
-def _sent_at(store: Engine, rollback: Rollback) -> datetime | None:
-    with store_reading(store) as connection:
-        return connection.execute(
-            select(alert_outbox.c.sent_at)
-            .where(alert_outbox.c.deduplication_key.contains(f"rollback/{rollback.cause_key}/done", autoescape=True))
-            .limit(1)
-        ).scalar_one_or_none()
-
-
-def _next_version(store: Engine) -> str:
-    with store_transaction(store) as connection:
-        known = versions(connection, MODEL)
-    numbers = [int(name[1:]) for name in known if name.startswith("v") and name[1:].isdigit()]
-    return f"v{max(numbers, default=0) + 1}"
-
-
-def require_running(stack: Stack) -> None:
-    """Refuses (`LocalSetupError`) while the demo is not running."""
-    if not stack.running().get("airflow-scheduler"):
-        raise LocalSetupError("The demo is not running. `make demo` starts it.")
-
-
-def _flights() -> pd.DataFrame:
-    """Of the month and the time of day that it is: traffic as it is usual now."""
-    from include.demo.flights import load_flights
-
-    flights, now = load_flights(), datetime.now(UTC)
-    near = flights["predicted_at"].dt.month.eq(now.month) & flights["label_at"].notna()
-    return flights[near].reset_index(drop=True)
-
-
-def _faults_file(stack: Stack) -> Any:
-    return stack.state / "faults.json"
-
-
-@contextmanager
-def _serving(stack: Stack, urls: Urls) -> Iterator[str]:
-    port = first_free_port(SERVING_PORT)
-    variables = {
-        ROUTES_VARIABLE: urls.store,
-        LOG_VARIABLE: urls.log_owner,
-        MODELS_VARIABLE: str(stack.models_folder),
-        FAULTS_VARIABLE: str(_faults_file(stack)),
-        PORT_VARIABLE: str(port),
-    }
-    program: BackgroundProcess = stack.program("serving", ("-m", "include.demo.serving"), variables)
-    program.stop()
-    program.start()
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(url, program)
-        yield url
-    finally:
-        program.stop()
-
-
-def _wait_until_healthy(url: str, program: BackgroundProcess) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", timeout=5, trust_env=False).json()["routes"]["is_connected"]:
-                return
-        except (httpx.HTTPError, ValueError, KeyError):
-            time.sleep(0.5)
-    raise LocalSetupError(f"The serving application does not come up:\n{program.end_of_log()}")
-
-
-def _take_away(urls: Urls, prefix: str) -> None:
-    with psycopg.connect(urls.log_owner, autocommit=True) as connection:
-        for table in (PREDICTIONS[MODEL], LABELS[MODEL]):
-            statement = sql.SQL("DELETE FROM {} WHERE starts_with(prediction_id, %s)")
-            connection.execute(statement.format(sql.Identifier(SCHEMA, table)), [prefix])
+    with set_stage(stack, urls) as stage:
+        if kind.is_seen_by_windows:
+            play_window_incident(kind, stage, stack.airflow(urls), console)
+        else:
+            play_guard_incident(kind, stage, console)
+    console.print("What the incident logged is taken out of the log again.")
