@@ -74,6 +74,7 @@ def _counting_anew(record: ExperimentRecord, assignment: Assignment, at: datetim
         "predictions_until": None,
         "labels_until": None,
         "looked_at": None,
+        "reference": None,
     }
 
 
