@@ -43,7 +43,8 @@ class DriftlinePlugin(AirflowPlugin):  # type: ignore[misc] # Airflow is not typ
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Made when the API server asks: plugins are loaded in every task too, which need no web application."""
         from driftline.dagkit.web_access import require_reader
+        from driftline.dagkit.web_acting import acting
         from driftline.dagkit.web_store import open_store
         from driftline.web.app import create_app
 
-        return [{"app": create_app(open_store, require_reader), "url_prefix": MOUNT, "name": "Driftline"}]
+        return [{"app": create_app(open_store, require_reader, acting()), "url_prefix": MOUNT, "name": "Driftline"}]

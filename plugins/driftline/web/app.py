@@ -13,8 +13,11 @@ from starlette.exceptions import HTTPException
 
 from driftline.errors import ConnectionNotConfigured, InputError, StoreError
 from driftline.web.access import LoginRequired, VisibleModels
+from driftline.web.acting import Acting, Actor
+from driftline.web.incidents_pages import incidents_router
 from driftline.web.pages import router
 from driftline.web.rendering import page
+from driftline.web.serving_pages import serving_router
 
 _TITLES = {
     HTTPStatus.BAD_REQUEST: "This address is not right",
@@ -25,7 +28,9 @@ _TITLES = {
 }
 
 
-def create_app(open_store: Callable[[], Engine], require_reader: Callable[..., Any]) -> FastAPI:
+def create_app(
+    open_store: Callable[[], Engine], require_reader: Callable[..., Any], acting: Acting | None = None
+) -> FastAPI:
     """The pages, over the store that ``open_store`` opens.
 
     Parameters
@@ -35,6 +40,8 @@ def create_app(open_store: Callable[[], Engine], require_reader: Callable[..., A
     require_reader:
         A FastAPI dependency that stands before every page: it returns `VisibleModels`, or raises `LoginRequired` or an
         `HTTPException`.
+    acting:
+        What people need to act from the pages; without it the pages only show.
     """
 
     def admit(request: Request, visible: VisibleModels = Depends(require_reader)) -> None:  # noqa: B008
@@ -43,15 +50,24 @@ def create_app(open_store: Callable[[], Engine], require_reader: Callable[..., A
             raise HTTPException(HTTPStatus.NOT_FOUND, "No name has a NUL character.")
 
     # Its own documentation pages would stand outside the dependency.
-    app = FastAPI(title="Driftline", dependencies=[Depends(admit)], docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.open_store = open_store
-    app.include_router(router)
+    before_all = [Depends(admit)] if acting is None else [Depends(admit), Depends(_recognise(acting))]
+    app = FastAPI(title="Driftline", dependencies=before_all, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.open_store, app.state.acting = open_store, acting
+    for each in (router, incidents_router, serving_router):
+        app.include_router(each)
     app.add_exception_handler(LoginRequired, _to_login)
     app.add_exception_handler(HTTPException, _refusal)
     app.add_exception_handler(InputError, _bad_request)
     app.add_exception_handler(StoreError, _store_is_down)
     app.add_exception_handler(ConnectionNotConfigured, _store_is_down)
     return app
+
+
+def _recognise(acting: Acting) -> Callable[..., None]:
+    def recognise(request: Request, actor: Actor = Depends(acting.require_actor)) -> None:  # noqa: B008
+        request.state.actor = actor
+
+    return recognise
 
 
 def _to_login(request: Request, error: Exception) -> Response:
