@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -93,6 +93,8 @@ _STANDINGS = text(
         UNION SELECT model FROM driftline.route_revisions
         UNION SELECT model FROM driftline.live_watermarks
         UNION SELECT model FROM driftline.incidents WHERE status <> 'resolved'
+    ), chosen AS (
+        SELECT model FROM known WHERE CAST(:model AS text) IS NULL OR model = :model
     ), troubled AS (
         SELECT model, count(*) AS incidents, min(opened_at) AS since,
                (array_agg(severity ORDER BY array_position(:ladder, severity) DESC, opened_at))[1] AS severity,
@@ -107,7 +109,7 @@ _STANDINGS = text(
                WHERE (counts ->> 'ok')::int + (counts ->> 'detected')::int > 0
            ) AS is_unevaluated,
            EXISTS (SELECT FROM driftline.baselines b WHERE b.model = known.model AND b.is_active) AS has_baseline
-    FROM known
+    FROM chosen AS known
     LEFT JOIN LATERAL (
         SELECT window_start, window_end, verdict, severity, reason, is_suppressed, decided_at, summary
         FROM driftline.decisions WHERE model = known.model
@@ -134,7 +136,7 @@ _WORST = text(
         ORDER BY array_position(:ladder, f.severity) DESC, coalesce((f.details ->> 'harm')::float, 0) DESC, f.segment,
                  f.subject, f.test LIMIT 1
     ) AS worst ON true
-    """
+    """  # noqa: S608 - made of constants
 )
 
 _DRIFT = text(
@@ -147,7 +149,7 @@ _DRIFT = text(
     WHERE f.check_name = 'drift' AND f.segment = '' AND f.comparison = 'baseline'
         AND f.subject NOT IN ('multivariate', 'rows')
     GROUP BY w.model
-    """
+    """  # noqa: S608 - made of constants
 )
 
 _MEASURED = text(
@@ -161,7 +163,7 @@ _MEASURED = text(
     WHERE f.segment = '' AND f.comparison IN ('baseline', 'expectation')
         AND f.test IN ('degradation', 'estimate', 'latency_p95', 'error_rate', 'label_coverage')
     ORDER BY w.model, f.version, f.subject, f.test
-    """
+    """  # noqa: S608 - made of constants
 )
 
 _SINCE = text(
@@ -177,15 +179,19 @@ _SINCE = text(
     """
 )
 
-_SHARES = text("SELECT model, version, share FROM driftline.routes WHERE model = ANY(:models) ORDER BY share DESC, version")
-_EXPERIMENTS = text("SELECT model, experiment FROM driftline.experiments WHERE status = 'running' AND model = ANY(:models)")
+_SHARES = text(
+    "SELECT model, version, share FROM driftline.routes WHERE model = ANY(:models) ORDER BY share DESC, version"
+)
+_EXPERIMENTS = text(
+    "SELECT model, experiment FROM driftline.experiments WHERE status = 'running' AND model = ANY(:models)"
+)
 
 _LADDER = [severity.value for severity in Severity]
 
 
-def model_standings(connection: Connection) -> list[ModelStanding]:
-    """Every model that anything is known of, in the order of their names."""
-    return [_standing(row) for row in connection.execute(_STANDINGS, {"ladder": _LADDER})]
+def model_standings(connection: Connection, model: str | None = None) -> list[ModelStanding]:
+    """Every model (or the one that is named) that anything is known of, in the order of their names."""
+    return [_standing(row) for row in connection.execute(_STANDINGS, {"ladder": _LADDER, "model": model})]
 
 
 def model_figures(connection: Connection, standings: Sequence[ModelStanding]) -> dict[str, ModelFigures]:

@@ -59,10 +59,17 @@ def store_reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def model_windows(connection: Connection, model: str, limit: int) -> list[WindowSummary]:
-    """The model's newest windows, decided or not, the newest first."""
-    newest = _summaries().where(windows.c.model == model).order_by(*_NEWEST_FIRST).limit(limit)
-    return [_summary(row) for row in connection.execute(newest)]
+def windows_between(
+    connection: Connection, model: str, since: datetime, until: datetime, limit: int
+) -> list[WindowSummary]:
+    """The model's windows that end after ``since`` and until ``until``, in order; of more than ``limit`` the newest."""
+    newest = (
+        _summaries()
+        .where(windows.c.model == model, windows.c.window_end > since, windows.c.window_end <= until)
+        .order_by(*_NEWEST_FIRST)
+        .limit(limit)
+    )
+    return [_summary(row) for row in connection.execute(newest)][::-1]
 
 
 def windows_ending(connection: Connection, model: str, window_end: datetime) -> list[WindowSummary]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
 from driftline.errors import ConnectionNotConfigured, InputError, StoreError
+from driftline.web import model_page, static_files
 from driftline.web.access import LoginRequired, VisibleModels
 from driftline.web.acting import Acting, Actor
 from driftline.web.incidents_pages import incidents_router
@@ -53,7 +54,7 @@ def create_app(
     before_all = [Depends(admit)] if acting is None else [Depends(admit), Depends(_recognise(acting))]
     app = FastAPI(title="Driftline", dependencies=before_all, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.open_store, app.state.acting = open_store, acting
-    for each in (router, incidents_router, serving_router):
+    for each in (router, model_page.router, incidents_router, serving_router, static_files.router):
         app.include_router(each)
     app.add_exception_handler(LoginRequired, _to_login)
     app.add_exception_handler(HTTPException, _refusal)

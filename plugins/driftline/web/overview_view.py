@@ -140,7 +140,7 @@ def _row(standing: ModelStanding, figures: ModelFigures) -> OverviewRow:
 
 
 def leading_metric(measured: Iterable[Finding]) -> Finding | None:
-    """The metric that says most: the gravest, then realised before estimated, then the usual ones, then the most rows."""
+    """The metric that says most: the gravest, realised before estimated, the usual before others, of most rows."""
     candidates = [
         one for one in measured if one.test in {"degradation", "estimate"} and one.statistic is not None
         and one.subject in METRIC_KINDS

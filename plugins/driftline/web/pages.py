@@ -14,7 +14,6 @@ from driftline.errors import InputError
 from driftline.store.overview import model_figures, model_standings
 from driftline.store.reading import (
     WindowSummary,
-    model_windows,
     report_kinds,
     store_reading,
     window_of_run,
@@ -30,9 +29,6 @@ from driftline.web.rendering import page as rendered
 from driftline.web.rendering import root_of
 from driftline.web.window_view import view_window
 
-LISTED_WINDOWS = 120
-"""Thirty days of a monitor that runs every 6 hours."""
-
 router = APIRouter(include_in_schema=False)
 
 
@@ -46,17 +42,6 @@ def overview(request: Request, q: str = "", state: str = "", page: str = "1") ->
         shown = [standing for standing in known if standing.model in visible]
         view = view_overview(shown, asked, partial(model_figures, connection))
     return rendered(request, "overview", view=view, hidden=len(known) - len(shown), state_words=STATE_WORDS)
-
-
-@router.get("/models/{model}")
-def model(request: Request, model: str) -> Response:
-    """The model's newest windows."""
-    require_visible(request, model)
-    with store_reading(request.app.state.open_store()) as connection:
-        found = model_windows(connection, model, LISTED_WINDOWS)
-    if not found:
-        raise _no_window(model)
-    return rendered(request, "model", model=model, summaries=found, limit=LISTED_WINDOWS)
 
 
 @router.get("/windows/{model}/{window_end}")

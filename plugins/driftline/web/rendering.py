@@ -28,7 +28,9 @@ from driftline.web.addresses import (
     stamp,
     window_path,
 )
+from driftline.web.charts import Chart, Unit
 from driftline.web.headers import page_headers
+from driftline.web.static_files import static_path
 
 _VERDICTS = {
     None: "Not decided yet",
@@ -72,9 +74,11 @@ def _environment() -> Environment:
         "metric": lambda value, name: figures.metric(name, value),
         "metric_title": figures.metric_title,
         "milliseconds": figures.milliseconds,
+        "plain_time": lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "query": query,
         "share": figures.share,
         "stamp": stamp,
+        "unit": _in_unit,
     }
     environment.globals |= {"model_path": model_path, "run_path": run_path, "window_path": window_path}
     environment.filters |= ACTING_FILTERS
@@ -83,6 +87,7 @@ def _environment() -> Environment:
         "incident_path": incident_path,
         "serving_path": serving_path,
     }
+    environment.globals["static_path"] = static_path
     # Ours, not from data: marked, so that the hashes in the policy are those of what is sent.
     environment.globals |= {
         name: Markup(loader.get_source(environment, f"{name}.jinja")[0])  # noqa: S704
@@ -115,6 +120,18 @@ def _moment(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _in_unit(value: float | None, chart: Chart) -> str:
+    match chart.unit:
+        case Unit.SHARE:
+            return figures.share(value)
+        case Unit.MILLISECONDS:
+            return figures.milliseconds(value)
+        case Unit.COUNT:
+            return figures.count(None if value is None else round(value))
+        case Unit.NUMBER:
+            return _number(value)
 
 
 def _brief(moment: datetime) -> Markup:
