@@ -546,6 +546,7 @@ experiment_seen = Table(
     Column("feed", Text, primary_key=True),
     Column("hour", TIMESTAMP(timezone=True), primary_key=True),
     Column("digests", LargeBinary, nullable=False),
+    info=about("What has been read of an experiment's last day, so that what arrives late is counted, and once."),
 )
 
 experiment_batches = Table(

@@ -94,7 +94,8 @@ def _environment() -> Environment:
         for name in ("page_style", "acting_style", "page_script", "theme_script")
     }
     environment.globals["page_style"] = Markup("").join(
-        environment.globals[name] for name in ("page_style", "acting_style")
+        Markup(environment.globals[name])  # noqa: S704 - as above
+        for name in ("page_style", "acting_style")
     )
     return environment
 

@@ -27,7 +27,7 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 
 
 def test_all_of_the_system_is_there() -> None:
-    airflow = {f"airflow-{name}" for name in ("apiserver", "scheduler", "dag-processor", "triggerer")}
+    airflow = {f"airflow-{name}" for name in ("api-server", "scheduler", "dag-processor", "triggerer")}
     assert airflow | {"postgres", "prometheus", "grafana", "demo-serving", "demo-traffic"} <= SERVICES.keys()
     assert {name for name, service in SERVICES.items() if service.get("profiles")} == {"airflow-worker", "redis"}
 
@@ -50,7 +50,7 @@ def test_the_image_is_built_on_the_pinned_airflow() -> None:
     assert SERVICES["airflow-scheduler"]["image"].endswith(f":{pinned[1]}")
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"set-up"})
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"set-up"}))
 def test_every_service_that_stays_has_a_health_check(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
