@@ -70,7 +70,7 @@ def test_the_alert_leads_to_its_windows_page_with_the_findings(
     )[0]
     assert reason in unescape(page.text)
     assert f"Found ({found:,})" in page.text
-    assert ">temperature</th>" in page.text
+    assert ">temperature</a>" in page.text
 
 
 @pytest.mark.parametrize("kind", ["drift", "quality"])

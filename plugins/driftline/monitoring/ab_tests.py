@@ -109,7 +109,11 @@ class ABTestController:
             version is not fit.
         """
         with store_transaction(self.store) as connection:
-            return start(connection, experiment(connection, name, lock=True), actor, _now(at))
+            return self.start_in(connection, name, actor=actor, at=_now(at))
+
+    def start_in(self, connection: Connection, name: str, *, actor: str, at: datetime) -> ExperimentRecord:
+        """`start_ab_test`, in the caller's transaction."""
+        return start(connection, experiment(connection, name, lock=True), actor, at)
 
     def route_prediction_request(self, name: str, entity_id: EntityId) -> str:
         """The version that answers for an entity now: what a `Router` says, asked of the database.
@@ -185,14 +189,18 @@ class ABTestController:
 
     def stop_ab_test(self, name: str, *, actor: str, reason: str, at: datetime | None = None) -> ExperimentRecord:
         """Ends it without a verdict: the version that served before gets all the traffic."""
+        with store_transaction(self.store) as connection:
+            return self.stop_in(connection, name, actor=actor, reason=reason, at=_now(at))
+
+    def stop_in(self, connection: Connection, name: str, *, actor: str, reason: str, at: datetime) -> ExperimentRecord:
+        """`stop_ab_test`, in the caller's transaction."""
         if not reason.strip():
             raise InputError("The reason is empty. The history keeps why an experiment was stopped: say it.")
-        with store_transaction(self.store) as connection:
-            record = experiment(connection, name, lock=True)
-            _require_running(record)
-            is_ours = current_routes(connection, record.model).revision == record.routes_revision
-            stop(connection, record, f"stopped by {actor}: {reason}", actor, _now(at), moves_traffic=is_ours)
-            return experiment(connection, name)
+        record = experiment(connection, name, lock=True)
+        _require_running(record)
+        is_ours = current_routes(connection, record.model).revision == record.routes_revision
+        stop(connection, record, f"stopped by {actor}: {reason}", actor, at, moves_traffic=is_ours)
+        return experiment(connection, name)
 
     def decide_ab_test(
         self, name: str, ruling: Ruling, *, actor: str, at: datetime | None = None
@@ -204,22 +212,27 @@ class ABTestController:
         InputError
             When it has no reason, the winner takes no part, or an ended experiment is to go on.
         """
-        moment = _now(at)
         with store_transaction(self.store) as connection:
-            record = experiment(connection, name, lock=True)
-            ruling = completed(record, ruling, running_on(connection, record.model))
-            verdict = record_verdict(
-                connection,
-                experiment=name,
-                phase=record.phase,
-                stage=record.stage,
-                ruling=ruling,
-                actor=actor,
-                at=moment,
-                is_override=True,
-                analysis=record.analysis,
-            )
-            return verdict, follow(connection, record, verdict, moment)
+            return self.decide_in(connection, name, ruling, actor=actor, at=_now(at))
+
+    def decide_in(
+        self, connection: Connection, name: str, ruling: Ruling, *, actor: str, at: datetime
+    ) -> tuple[VerdictRecord, str]:
+        """`decide_ab_test`, in the caller's transaction."""
+        record = experiment(connection, name, lock=True)
+        ruling = completed(record, ruling, running_on(connection, record.model))
+        verdict = record_verdict(
+            connection,
+            experiment=name,
+            phase=record.phase,
+            stage=record.stage,
+            ruling=ruling,
+            actor=actor,
+            at=at,
+            is_override=True,
+            analysis=record.analysis,
+        )
+        return verdict, follow(connection, record, verdict, at)
 
     def run(self, name: str, *, at: datetime | None = None) -> Step:
         """One look: read, judge, act, go on with the schedule; one transaction, so that a crash leaves nothing half.

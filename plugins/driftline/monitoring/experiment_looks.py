@@ -18,6 +18,7 @@ from driftline.experiments.result import Analysis
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.monitoring.experiment_fitness import unfit
 from driftline.monitoring.experiment_rulings import MACHINE, Judgement, judgement_of, stage_is_due, stands
+from driftline.store.experiment_course import is_kept, keep_course
 from driftline.store.experiment_looks import FoundLook, keep_looks
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdicts
 from driftline.store.experiments import ExperimentRecord, Surroundings, take_experiments
@@ -53,14 +54,17 @@ def look_at_those_that_go_on(connection: Connection, names: Sequence[str], at: d
     """
     taken = take_experiments(connection, names, source="application")
     before = latest_verdicts(connection, taken)
-    steps, found = [], []
+    steps, found, course = [], [], {}
     for name, (record, now) in taken.items():
         judgement = _judged(record, now, before.get(name), at)
         if judgement is None:
             continue
         steps.append(Step(name, judgement.analysis, judgement.ruling))
         found.append(_found(record, judgement, before.get(name)))
+        if is_kept(record.counted_since or at, record.looked_at, at):
+            course[record.experiment, record.counting] = judgement.analysis.results
     keep_looks(connection, found, MACHINE, at)
+    keep_course(connection, at, course)
     return steps
 
 

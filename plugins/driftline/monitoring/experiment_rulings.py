@@ -20,6 +20,7 @@ from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
 from driftline.serving import RoutesChanged
+from driftline.store.experiment_course import is_kept, keep_course
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, mark_acted, record_verdict
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment
 from driftline.store.promotion import promote
@@ -88,6 +89,8 @@ def judge(
     if found.looks != record.looks:
         values["looks"] = found.looks
     move_experiment(connection, record.experiment, **values)
+    if is_kept(record.counted_since or at, record.looked_at, at):
+        keep_course(connection, at, {(record.experiment, record.counting): found.analysis.results})
     verdict = _latest_with(connection, record, found, at)
     return replace(record, looks=found.looks, looked_at=at), Judged(found.analysis, found.ruling, verdict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,13 +55,9 @@ class DriftedFeature:
     latest: datetime
 
 
-@dataclass(frozen=True)
-class DriftCell:
-    """What was found of one feature in one window: ``severity`` is ``None`` where nothing could be evaluated."""
-
-    feature: str
-    window: Window
-    severity: Severity | None
+Cells = Mapping[str, Sequence[tuple[int, Severity | None]]]
+"""By feature, for each window: its end in seconds of Unix time, and how bad the drift was; ``None`` where nothing could
+be evaluated. Plain numbers, because a page has thousands of them."""
 
 
 _HERE = """f.model = :model AND f.segment = :segment AND f.window_end > :since AND f.window_end <= :until
@@ -79,11 +75,13 @@ _DRIFTED = text(
 )
 _CELLS = text(
     f"""
-    SELECT f.subject, f.window_start, f.window_end,
-           max(CASE WHEN f.status = 'detected' THEN array_position(:ladder, f.severity)
-                    WHEN f.status = 'ok' THEN 1 END) AS rank
-    FROM driftline.findings f WHERE {_HERE} AND f.subject = ANY(:subjects)
-    GROUP BY f.subject, f.window_start, f.window_end
+    SELECT subject, array_agg(window_end) AS ends, array_agg(rank) AS ranks
+    FROM (
+        SELECT f.subject, extract(epoch FROM f.window_end)::bigint AS window_end,
+               max(CASE f.status WHEN 'detected' THEN array_position(:ladder, f.severity) WHEN 'ok' THEN 1 END) AS rank
+        FROM driftline.findings f WHERE {_HERE} AND f.subject = ANY(:subjects)
+        GROUP BY f.subject, f.window_end
+    ) AS cells GROUP BY subject
     """  # noqa: S608 - made of constants
 )
 _FEATURES = text(
@@ -124,17 +122,15 @@ def drifted_features(connection: Connection, place: Place) -> list[DriftedFeatur
     ]
 
 
-def drift_cells(connection: Connection, place: Place, features: Collection[str]) -> list[DriftCell]:
-    """One cell for each of ``features`` and each window of the span that has a finding of it."""
+def drift_cells(connection: Connection, place: Place, features: Collection[str]) -> Cells:
+    """The cells of ``features`` in all windows of the span that have a finding of them."""
     if not features:
-        return []
+        return {}
     rows = connection.execute(_CELLS, {**place.bound, "subjects": list(features)})
-    return [
-        DriftCell(
-            row.subject, Window(row.window_start, row.window_end), None if row.rank is None else _severity(row.rank)
-        )
-        for row in rows
-    ]
+    ladder: dict[int | None, Severity | None] = dict(enumerate(Severity, start=1))
+    return {
+        row.subject: [(end, ladder.get(rank)) for end, rank in zip(row.ends, row.ranks, strict=True)] for row in rows
+    }
 
 
 def gravest_window(connection: Connection, place: Place, feature: str) -> Window | None:

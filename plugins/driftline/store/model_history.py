@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
@@ -27,12 +27,30 @@ class Span:
     newest: datetime
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A finding with a figure, at its window."""
+class Measured(NamedTuple):
+    """A finding's figure at its window's end; one of thousands, so no more than a row.
 
-    window: Window
-    finding: Finding
+    Attributes
+    ----------
+    reference:
+        The same on the baseline, or what the baseline leads to expect.
+    is_soft:
+        Provisional, or an estimate that is not trusted.
+    median:
+        Of a latency, beside its 95th percentile.
+    """
+
+    end: datetime
+    version: str
+    subject: str
+    test: str
+    value: float | None
+    low: float | None
+    high: float | None
+    threshold: float | None
+    reference: float | None
+    is_soft: bool
+    median: float | None
 
 
 class MarkKind(StrEnum):
@@ -73,15 +91,16 @@ _SPAN = text(
 )
 _SERIES = text(
     """
-    SELECT f.window_start, f.window_end, f.check_name, f.version, f.comparison, f.segment, f.subject, f.test, f.status,
-           f.severity, f.statistic, f.threshold, f.effect, f.interval_low, f.interval_high, f.current_size, f.reason,
-           jsonb_build_object('is_provisional', f.details -> 'is_provisional', 'is_trusted', f.details -> 'is_trusted',
-                              'reference_value', f.details -> 'reference_value', 'expected', f.details -> 'expected',
-                              'p50', f.details -> 'p50', 'p99', f.details -> 'p99') AS details
+    SELECT f.window_end, f.version, f.subject, f.test, f.statistic, f.interval_low, f.interval_high, f.threshold,
+           CASE WHEN jsonb_typeof(coalesce(f.details -> 'reference_value', f.details -> 'expected')) = 'number'
+                THEN coalesce(f.details ->> 'reference_value', f.details ->> 'expected')::float END,
+           CASE f.test WHEN 'estimate' THEN f.details ->> 'is_trusted' = 'false'
+                ELSE coalesce(f.details ->> 'is_provisional', '') = 'true' END,
+           CASE WHEN jsonb_typeof(f.details -> 'p50') = 'number' THEN (f.details ->> 'p50')::float END
     FROM driftline.findings f
     WHERE f.model = :model AND f.segment = :segment AND f.window_end > :since AND f.window_end <= :until
-        AND f.subject = ANY(:subjects) AND f.test = ANY(:tests) AND f.comparison <> 'version'
-        AND (CAST(:version AS text) IS NULL OR f.version = :version)
+        AND f.subject = ANY(:subjects) AND f.test = ANY(:tests) AND f.check_name <> 'drift'
+        AND f.comparison <> 'version' AND (CAST(:version AS text) IS NULL OR f.version = :version)
     ORDER BY f.window_end, f.window_start, f.version
     """
 )
@@ -148,7 +167,7 @@ def measured_series(
 ) -> list[Measured]:
     """The figures of ``tests`` on ``subjects``, window by window, the oldest first."""
     rows = connection.execute(_SERIES, {**place.bound, "subjects": list(subjects), "tests": list(tests)})
-    return [Measured(Window(row.window_start, row.window_end), finding_of(row)) for row in rows]
+    return [Measured._make(row) for row in rows]
 
 
 def whole_findings(

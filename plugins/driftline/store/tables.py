@@ -196,6 +196,30 @@ findings = Table(
     Column("details", JSONB, nullable=False),
     _moment("found_at"),
     Index("findings_by_end", "model", "window_end"),
+    Index(
+        "findings_heat",
+        "model",
+        "subject",
+        "window_end",
+        postgresql_include=["version", "status", "severity"],
+        postgresql_where=text("check_name = 'drift' AND comparison = 'baseline' AND segment = ''"),
+    ),
+    Index(
+        "findings_drifted",
+        "model",
+        "segment",
+        "window_end",
+        postgresql_include=["subject", "version", "severity"],
+        postgresql_where=text("check_name = 'drift' AND comparison = 'baseline' AND status = 'detected'"),
+    ),
+    Index(
+        "findings_figures",
+        "model",
+        "subject",
+        "test",
+        "window_end",
+        postgresql_where=text("check_name <> 'drift'"),
+    ),
     info=about(
         "One row per statistic on one subject: what dashboards read. `comparison` says with what it was "
         "compared (baseline, previous window, another version)."
@@ -575,4 +599,14 @@ experiment_verdicts = Table(
     Column("acted_revision", BigInteger),
     Column("analysis", JSONB),
     info=about("Every verdict on an experiment, persons' overrides among them. Rows are only added."),
+)
+
+experiment_course = Table(
+    "experiment_course",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("counting", Integer, primary_key=True, autoincrement=False),
+    _moment("at", primary_key=True),
+    Column("points", JSONB, nullable=False),
+    info=about("What looks at an experiment found, thinned to what a chart can show."),
 )

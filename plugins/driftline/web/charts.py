@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
-from driftline.findings import Finding
 from driftline.store.model_history import Mark, Measured
 from driftline.store.reading import WindowSummary
 from driftline.web.figures import is_share, metric_title
@@ -108,20 +106,16 @@ def marks_json(marks: Iterable[Mark]) -> list[dict[str, Any]]:
 
 def performance_chart(metric: str, series: Sequence[Measured]) -> Chart:
     """A metric, realised and estimated, with the baseline's value and the limit that the check held it against."""
-    of_metric = [each for each in series if each.finding.subject == metric]
-    realised = [each for each in of_metric if each.finding.test == "degradation"]
-    estimated = [each for each in of_metric if each.finding.test == "estimate"]
+    of_metric = [each for each in series if each.subject == metric]
+    realised = [each for each in of_metric if each.test == "degradation"]
+    estimated = [each for each in of_metric if each.test == "estimate"]
     moments = _moments(of_metric)
     lines: list[Line] = []
     for hue, version in enumerate(_newest_versions(of_metric)):
         named = f" {version}" if version else ""
-        lines += _lines(_Drawn(f"realised{named}", LineKind.REALISED, version, hue, _is_provisional), realised, moments)
-        lines += _lines(
-            _Drawn(f"estimated{named}", LineKind.ESTIMATED, version, hue, _is_untrusted), estimated, moments
-        )
-    lines += _constant(
-        "baseline", LineKind.REFERENCE, [*estimated, *realised], moments, partial(_detail, "reference_value")
-    )
+        lines += _lines(_Drawn(f"realised{named}", LineKind.REALISED, version, hue), realised, moments)
+        lines += _lines(_Drawn(f"estimated{named}", LineKind.ESTIMATED, version, hue), estimated, moments)
+    lines += _constant("baseline", LineKind.REFERENCE, [*estimated, *realised], moments, lambda one: one.reference)
     lines += _constant("limit", LineKind.LIMIT, [*estimated, *realised], moments, lambda one: one.threshold)
     unit = Unit.SHARE if is_share(metric) else Unit.NUMBER
     return _said(Chart("performance", metric_title(metric), unit, moments, tuple(lines)))
@@ -129,28 +123,27 @@ def performance_chart(metric: str, series: Sequence[Measured]) -> Chart:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a chart of one test is about; ``also`` names a detail of its findings that is drawn too (``p50``)."""
+    """What a chart of one test is about."""
 
     name: str
     title: str
     unit: Unit
     test: str
     of: str
-    also: str = ""
 
 
 def figure_chart(asked: Subject, series: Sequence[Measured]) -> Chart:
     """One test's statistic per version, with what the baseline leads to expect."""
-    found = [each for each in series if (each.finding.test, each.finding.subject) == (asked.test, asked.of)]
+    found = [each for each in series if (each.test, each.subject) == (asked.test, asked.of)]
     moments = _moments(found)
     lines: list[Line] = []
     for hue, version in enumerate(_newest_versions(found)):
         label = version or asked.title
-        lines += _lines(_Drawn(label, LineKind.REALISED, version, hue, _is_never_soft), found, moments)
-        beside = _values(found, version, moments, partial(_detail, asked.also))
+        lines += _lines(_Drawn(label, LineKind.REALISED, version, hue), found, moments)
+        beside = _values(found, version, moments, lambda one: one.median)
         if any(value is not None for value in beside):
-            lines.append(Line(f"{label} {asked.also}", LineKind.ESTIMATED, beside, hue=hue))
-    lines += _constant("baseline", LineKind.REFERENCE, found, moments, partial(_detail, "expected"))
+            lines.append(Line(f"{label}, median", LineKind.ESTIMATED, beside, hue=hue))
+    lines += _constant("baseline", LineKind.REFERENCE, found, moments, lambda one: one.reference)
     return _said(Chart(asked.name, asked.title, asked.unit, moments, tuple(lines)))
 
 
@@ -169,22 +162,21 @@ class _Drawn:
     kind: LineKind
     version: str
     hue: int
-    is_soft: Callable[[Finding], bool]
 
 
 def _lines(drawn: _Drawn, series: Sequence[Measured], moments: Sequence[datetime]) -> list[Line]:
-    values = _values(series, drawn.version, moments, lambda one: one.statistic)
+    values = _values(series, drawn.version, moments, lambda one: one.value)
     if not any(value is not None for value in values):
         return []
-    own = [each for each in series if each.finding.version == drawn.version]
-    soft = {each.window.end for each in own if drawn.is_soft(each.finding)}
+    own = [each for each in series if each.version == drawn.version]
+    soft = {each.end for each in own if each.is_soft}
     return [
         Line(
             drawn.label,
             drawn.kind,
             values,
-            _values(own, drawn.version, moments, lambda one: one.interval_low),
-            _values(own, drawn.version, moments, lambda one: one.interval_high),
+            _values(own, drawn.version, moments, lambda one: one.low),
+            _values(own, drawn.version, moments, lambda one: one.high),
             tuple(moment in soft for moment in moments),
             drawn.hue,
         )
@@ -192,9 +184,9 @@ def _lines(drawn: _Drawn, series: Sequence[Measured], moments: Sequence[datetime
 
 
 def _values(
-    series: Sequence[Measured], version: str, moments: Sequence[datetime], value: Callable[[Finding], float | None]
+    series: Sequence[Measured], version: str, moments: Sequence[datetime], value: Callable[[Measured], float | None]
 ) -> tuple[float | None, ...]:
-    known = {each.window.end: value(each.finding) for each in series if each.finding.version == version}
+    known = {each.end: value(each) for each in series if each.version == version}
     return tuple(known.get(moment) for moment in moments)
 
 
@@ -203,41 +195,21 @@ def _constant(
     kind: LineKind,
     series: Sequence[Measured],
     moments: Sequence[datetime],
-    value: Callable[[Finding], float | None],
+    value: Callable[[Measured], float | None],
 ) -> list[Line]:
     """What is the same for all versions, such as the baseline's value."""
-    known = {each.window.end: found for each in series if (found := value(each.finding)) is not None}
+    known = {each.end: found for each in series if (found := value(each)) is not None}
     return [Line(label, kind, tuple(known.get(moment) for moment in moments))] if known else []
 
 
 def _moments(series: Iterable[Measured]) -> tuple[datetime, ...]:
-    return tuple(sorted({each.window.end for each in series}))
+    return tuple(sorted({each.end for each in series}))
 
 
 def _newest_versions(series: Iterable[Measured]) -> list[str]:
     """The versions that were measured last, the newest first."""
-    latest = {each.finding.version: each.window.end for each in series if each.finding.statistic is not None}
+    latest = {each.version: each.end for each in series if each.value is not None}
     return sorted(latest, key=lambda version: latest[version], reverse=True)[:SHOWN_VERSIONS]
-
-
-def _is_provisional(finding: Finding) -> bool:
-    return bool(finding.details.get("is_provisional"))
-
-
-def _is_untrusted(finding: Finding) -> bool:
-    return finding.details.get("is_trusted") is False
-
-
-def _is_never_soft(_: Finding) -> bool:
-    return False
-
-
-def _detail(name: str, finding: Finding) -> float | None:
-    return _number(finding.details.get(name))
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _said(chart: Chart) -> Chart:

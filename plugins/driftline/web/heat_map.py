@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from math import ceil
 
 from driftline.findings import Severity
-from driftline.store.drift_history import DriftCell, DriftedFeature
+from driftline.store.drift_history import Cells, DriftedFeature
 from driftline.web.addresses import stamp
 from driftline.windows import Window
 
@@ -72,14 +72,14 @@ class HeatMap:
     is_daily: bool
 
 
-Cells = Callable[[Collection[str]], Sequence[DriftCell]]
+AskCells = Callable[[Collection[str]], Cells]
 
 
 def view_heat_map(
     windows: Sequence[Window],
     features: Sequence[str],
     drifted: Sequence[DriftedFeature],
-    cells: Cells,
+    cells: AskCells,
     *,
     search: str,
     page: int,
@@ -101,13 +101,14 @@ def view_heat_map(
     shown = found[(page - 1) * ROWS : page * ROWS]
     is_daily = len(windows) > MOST_COLUMNS
     columns = _columns(windows, is_daily=is_daily)
-    words = _words(cells(shown), is_daily=is_daily)
+    keys = {int(window.end.timestamp()): column_key(window, is_daily=is_daily) for window in windows}
+    found_cells = cells(shown)
     rows = tuple(
         HeatRow(
             name,
             worst[name].severity if name in worst else Severity.NONE,
             worst[name].windows if name in worst else 0,
-            tuple(words.get((name, column.key), "") for column in columns),
+            _words(found_cells.get(name, ()), keys, columns),
         )
         for name in shown
     )
@@ -131,13 +132,16 @@ def _labels(columns: Sequence[Column]) -> tuple[Label, ...]:
     return tuple(Label(span[0].end, len(span)) for span in spans)
 
 
-def _words(cells: Sequence[DriftCell], *, is_daily: bool) -> dict[tuple[str, str], str]:
-    """By feature and column: the gravest of what was found there."""
-    gravest: dict[tuple[str, str], Severity | None] = {}
-    for cell in cells:
-        key = (cell.feature, column_key(cell.window, is_daily=is_daily))
-        gravest[key] = max(gravest.get(key), cell.severity, key=_rank)
-    return {key: NOT_EVALUATED if severity is None else str(severity) for key, severity in gravest.items()}
+def _words(
+    cells: Sequence[tuple[int, Severity | None]], keys: Mapping[int, str], columns: Sequence[Column]
+) -> tuple[str, ...]:
+    """The gravest of what was found in each column."""
+    gravest: dict[str, Severity | None] = {}
+    for end, severity in cells:
+        key = keys.get(end, "")
+        gravest[key] = max(gravest.get(key), severity, key=_rank)
+    said = {key: NOT_EVALUATED if severity is None else severity.value for key, severity in gravest.items()}
+    return tuple(said.get(column.key, "") for column in columns)
 
 
 def _rank(severity: Severity | None) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from driftline.config.fairness_config import PROTECTED
 from driftline.errors import InputError
 from driftline.findings import Check, Finding
 from driftline.performance.metric import METRIC_KINDS
@@ -49,7 +50,7 @@ LISTED_WINDOWS = 60
 """Rows of the table of windows."""
 
 _SERVICE = ("latency", "error")
-_LATENCY = Subject("latency", "Latency, 95th percentile", Unit.MILLISECONDS, "latency_p95", Role.LATENCY, "p50")
+_LATENCY = Subject("latency", "Latency, 95th percentile", Unit.MILLISECONDS, "latency_p95", Role.LATENCY)
 _ERRORS = Subject("errors", "Failed predictions", Unit.SHARE, "error_rate", Role.ERROR)
 _PREDICTION_TESTS = ("class_balance", "outliers", "null_share")
 _PREDICTION_TITLES = {
@@ -162,8 +163,6 @@ def _with_history(connection: Connection, bare: ModelView, place: Place) -> Mode
 
 
 def _segments(baseline: BaselineStanding | None) -> tuple[str, ...]:
-    from driftline.config.fairness_config import PROTECTED
-
     known = () if baseline is None else baseline.segments
     return tuple(segment for segment in known if segment and not segment.startswith(PROTECTED))
 
@@ -235,7 +234,7 @@ def _charts(connection: Connection, place: Place, metric: str, windows: Sequence
     subjects = [*([metric] if metric else []), *_SERVICE, Role.PREDICTION.value]
     tests = ["degradation", "estimate", "latency_p95", "error_rate", *_PREDICTION_TESTS]
     series = measured_series(connection, place, subjects, tests)
-    shown = next((test for test in _PREDICTION_TESTS if any(each.finding.test == test for each in series)), "")
+    shown = next((test for test in _PREDICTION_TESTS if any(each.test == test for each in series)), "")
     return (
         performance_chart(metric, series),
         figure_chart(

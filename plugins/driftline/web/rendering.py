@@ -93,10 +93,7 @@ def _environment() -> Environment:
         name: Markup(loader.get_source(environment, f"{name}.jinja")[0])  # noqa: S704
         for name in ("page_style", "acting_style", "page_script", "theme_script")
     }
-    environment.globals["page_style"] = Markup("").join(
-        Markup(environment.globals[name])  # noqa: S704 - as above
-        for name in ("page_style", "acting_style")
-    )
+    environment.globals["page_style"] = Markup("{page_style}{acting_style}").format(**environment.globals)
     return environment
 
 

@@ -16,8 +16,14 @@ from driftline.config import ModelConfig
 from driftline.decisions import Verdict
 from driftline.errors import ConnectionNotConfigured
 from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.profiles import NumericProfile
+from driftline.profiles.binning import Floats
+from driftline.profiles.roles import Role
+from driftline.profiles.slices import SliceKey
+from driftline.store.baselines import activate_baseline, add_baseline, write_baseline_profiles
 from driftline.store.decisions import DecisionRecord, record_decision
 from driftline.store.engine import store_transaction
+from driftline.store.slices import CountedSlices, Fingerprint, Part, replace_slices
 from driftline.store.tables import baselines
 from driftline.store.verdicts import record_verdict
 from driftline.store.windows import WindowRecord, record_window, replace_findings, replace_report
@@ -100,6 +106,24 @@ class Results:
                 WindowRecord(model=model, window=window, baseline_id=baseline_id.scalar_one(), run_id=run_id, **values),
             )
 
+    def counted(self, reference: Floats, current: Floats, feature: str = "amount", window: Window = DAY) -> None:
+        """A baseline in force with one numeric feature, and a window that was counted by it."""
+        before = NumericProfile.of_baseline(reference)
+        period = Window(window.start - timedelta(days=30), window.start)
+        with store_transaction(self.engine) as connection:
+            baseline = add_baseline(connection, "fraud", period, {feature: (Role.FEATURE, before.binning)})
+            write_baseline_profiles(connection, baseline, {"": {feature: before}})
+            activate_baseline(connection, baseline, before.rows, {})
+            now = NumericProfile.of(current, before.binning)
+            replace_slices(
+                connection,
+                baseline,
+                Part.PREDICTIONS,
+                {window.start: Fingerprint(now.rows, None)},
+                CountedSlices({SliceKey(window.start, "v2", ""): {feature: now}}),
+            )
+            record_window(connection, WindowRecord("fraud", window, baseline.baseline_id, 1000, 250, 1, "scheduled__1"))
+
     def verdict(self, at: datetime, *performance: Finding, **changes: Any) -> None:
         """A version of the verdict, as deciding writes it beside the decision."""
         with store_transaction(self.engine) as connection:
@@ -109,9 +133,9 @@ class Results:
         with store_transaction(self.engine) as connection:
             record_decision(connection, _decided(model, window, **changes), window.end)
 
-    def findings(self, check: Check, *found: Finding, window: Window = DAY) -> None:
+    def findings(self, check: Check, *found: Finding, window: Window = DAY, model: str = "fraud") -> None:
         with store_transaction(self.engine) as connection:
-            replace_findings(connection, "fraud", window, check, found)
+            replace_findings(connection, model, window, check, found)
 
     def report(self, kind: str, body: str, window: Window = DAY) -> None:
         with store_transaction(self.engine) as connection:

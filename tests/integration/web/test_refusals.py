@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from fastapi import HTTPException
 from fastapi.routing import APIRoute
@@ -25,8 +27,24 @@ ADDRESSES = (
     "rollbacks/1",
     "incidents",
     "incidents/1",
+    "experiments",
+    "experiments/ab",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab",
+    "static/charts.js",
 )
-SENT_TO = ("serving/fraud/promote", "rollbacks/1/approve", "incidents/1/acknowledge", "silences/1/end")
+SENT_TO = (
+    "serving/fraud/promote",
+    "rollbacks/1/approve",
+    "incidents/1/acknowledge",
+    "silences/1/end",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab/start",
+    "api/experiments/ab/stop",
+    "api/experiments/ab/verdict",
+)
 """Where forms go; the tests of each page send them."""
 
 
@@ -81,7 +99,7 @@ def test_a_reader_without_the_right_is_refused(browser: TestClient, results: Res
     host.refusal = HTTPException(403, "You may not see Airflow's site.")
     answer = browser.get(address)
     assert answer.status_code == 403
-    assert "You may not see Airflow&#39;s site." in answer.text
+    assert "You may not see Airflow's site." in unescape(answer.text)
 
 
 def test_a_database_that_is_down_is_said_to_be(browser: TestClient, host: Host) -> None:
