@@ -37,9 +37,7 @@ def is_kept(since: datetime, last: datetime | None, at: datetime) -> bool:
     return last is None or (at - _EPOCH) // step != (last - _EPOCH) // step
 
 
-def keep_course(
-    connection: Connection, at: datetime, looks: Mapping[tuple[str, int], Iterable[MetricResult]]
-) -> None:
+def keep_course(connection: Connection, at: datetime, looks: Mapping[tuple[str, int], Iterable[MetricResult]]) -> None:
     """Keeps what looks found, by experiment and counting; the same look again changes nothing."""
     values = [
         {

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote, urlencode
 
 from driftline.errors import InputError
-from driftline.windows import as_utc
+from driftline.windows import Window, as_utc
 
 MOUNT = "/driftline"
 """Where Airflow mounts the pages."""
@@ -35,6 +35,11 @@ def incident_path(incident_id: int) -> str:
 
 def experiment_path(experiment: str) -> str:
     return f"experiments/{quote(experiment, safe='')}"
+
+
+def report_path(model: str, window: Window, kind: str) -> str:
+    """A stored report of a window (``drift``, ``quality``)."""
+    return f"{window_path(model, window.end)}/reports/{quote(kind, safe='')}?window_start={stamp(window.start)}"
 
 
 def stamp(moment: datetime) -> str:

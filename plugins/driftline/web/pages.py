@@ -22,12 +22,22 @@ from driftline.store.reading import (
 from driftline.store.verdicts import verdict_versions
 from driftline.store.windows import window_findings, window_report
 from driftline.web.access import require_visible, visible_models
-from driftline.web.addresses import model_path, monitor_dag_id, monitored_model, parse_moment, whole_number, window_path
+from driftline.web.addresses import (
+    model_path,
+    monitor_dag_id,
+    monitored_model,
+    parse_moment,
+    report_path,
+    stamp,
+    whole_number,
+    window_path,
+)
 from driftline.web.headers import STORED_PAGE_HEADERS
 from driftline.web.overview_view import STATE_WORDS, Asked, State, view_overview
 from driftline.web.rendering import page as rendered
 from driftline.web.rendering import root_of
 from driftline.web.window_view import view_window
+from driftline.windows import Window
 
 router = APIRouter(include_in_schema=False)
 
@@ -83,6 +93,18 @@ def dag(request: Request, dag_id: str) -> Response:
 @router.get("/dags/{dag_id}/runs/{run_id}")
 def run(request: Request, dag_id: str, run_id: str) -> Response:
     """From a monitor's run to its window."""
+    model, found = _window_of(request, dag_id, run_id)
+    return _redirect(request, f"{window_path(model, found.end)}?window_start={stamp(found.start)}")
+
+
+@router.get("/dags/{dag_id}/runs/{run_id}/reports/{kind}")
+def report_of_run(request: Request, dag_id: str, run_id: str, kind: str) -> Response:
+    """From a monitor's task to the report that it left."""
+    model, found = _window_of(request, dag_id, run_id)
+    return _redirect(request, report_path(model, found, kind))
+
+
+def _window_of(request: Request, dag_id: str, run_id: str) -> tuple[str, Window]:
     model = _model_of(dag_id)
     require_visible(request, model)
     with store_reading(request.app.state.open_store()) as connection:
@@ -93,7 +115,7 @@ def run(request: Request, dag_id: str, run_id: str) -> Response:
             f"The run {run_id} has no window: its task extract_slices has not ended yet, or another run has checked "
             "the same window since.",
         )
-    return _redirect(request, f"{window_path(model, found.end)}?window_start={found.start:%Y-%m-%dT%H:%MZ}")
+    return model, found
 
 
 def _redirect(request: Request, path: str) -> Response:

@@ -345,6 +345,17 @@ def test_airflows_tabs_lead_from_a_run_to_its_window_and_from_a_dag_to_its_model
     assert browser.get(urljoin(str(answer.url), answer.headers["location"])).status_code == 200
 
 
+def test_a_task_leads_to_the_report_that_it_left(browser: TestClient, results: Results) -> None:
+    results.window()
+    results.report("drift", "<p>the drift report</p>")
+    answer = browser.get("dags/monitor__fraud/runs/scheduled__1/reports/drift", follow_redirects=True)
+    assert (answer.status_code, "the drift report" in answer.text) == (200, True)
+    assert "sandbox" in answer.headers["content-security-policy"]
+    missing = browser.get("dags/monitor__fraud/runs/scheduled__1/reports/no%2Fsuch", follow_redirects=True)
+    assert missing.status_code == 404
+    assert browser.get("dags/monitor__fraud/runs/unknown/reports/drift").status_code == 404
+
+
 @pytest.mark.parametrize(("run_id", "is_linked"), [("scheduled__1", True), ("command line", False), ("", False)])
 def test_only_a_run_of_airflows_is_linked(browser: TestClient, results: Results, run_id: str, is_linked: bool) -> None:
     results.window(run_id=run_id)

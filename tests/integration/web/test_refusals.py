@@ -32,6 +32,7 @@ ADDRESSES = (
     "experiments/ab/stop",
     "api/experiments",
     "api/experiments/ab",
+    "dags/monitor__fraud/runs/scheduled__1/reports/drift",
     "static/charts.js",
 )
 SENT_TO = (
