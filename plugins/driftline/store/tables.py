@@ -546,6 +546,7 @@ experiment_seen = Table(
     Column("feed", Text, primary_key=True),
     Column("hour", TIMESTAMP(timezone=True), primary_key=True),
     Column("digests", LargeBinary, nullable=False),
+    info=about("Which rows of the last day an experiment has counted, by hour: digests of their ids, 8 bytes each."),
 )
 
 experiment_batches = Table(
