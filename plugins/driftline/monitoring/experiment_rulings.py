@@ -18,7 +18,7 @@ from driftline.experiments.result import Analysis, Look
 from driftline.experiments.ruling import guards_hold, rule
 from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
-from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
+from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, placement_after, stop
 from driftline.serving import RoutesChanged
 from driftline.store.experiment_course import is_kept, keep_course
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, mark_acted, record_verdict
@@ -179,6 +179,7 @@ def _conclude(connection: Connection, record: ExperimentRecord, verdict: Verdict
             reason=f"experiment {record.experiment}, {ruling.verdict.value}: {ruling.reason}",
             cause_key=verdict.cause_key,
             at=at,
+            **placement_after(record),
         )
     except RoutesChanged as changed:
         stop(connection, record, str(changed), verdict.actor, at, moves_traffic=False)

@@ -570,7 +570,7 @@ experiment_seen = Table(
     Column("feed", Text, primary_key=True),
     Column("hour", TIMESTAMP(timezone=True), primary_key=True),
     Column("digests", LargeBinary, nullable=False),
-    info=about("What has been read of an experiment's last day, so that what arrives late is counted, and once."),
+    info=about("Which rows of the last day an experiment has counted, by hour: digests of their ids, 8 bytes each."),
 )
 
 experiment_batches = Table(

@@ -82,6 +82,31 @@ def _await(router: Router) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("ending", ["promoted", "stopped", "unfit"])
+def test_when_it_has_ended_entities_are_placed_as_before_it(lab: ShopExperiment, ending: str, keeps: bool) -> None:
+    before = placement(lab)
+    lab.started(keep_placement=keeps, strategy="random", source="application")
+    during = placement(lab)
+    assert (during, before) == (("random", f"{NAME}/1"), ("hash_based", MODEL))
+    if ending == "promoted":
+        lab.controller.decide_ab_test(NAME, Ruling(Verdict.PROMOTE, "good"), actor="ann")
+    elif ending == "stopped":
+        lab.controller.stop_ab_test(NAME, actor="ann", reason="enough")
+    else:
+        with store_transaction(lab.store) as connection:
+            registry.set_health(connection, model=MODEL, version="v2", health=VersionHealth.UNHEALTHY, at=BEGAN)
+        lab.controller.run(NAME)
+    assert lab.record().status is not ExperimentStatus.RUNNING
+    assert placement(lab) == (during if keeps else before)
+
+
+def placement(lab: ShopExperiment) -> tuple[str, str]:
+    with store_transaction(lab.store) as connection:
+        routes = registry.current_routes(connection, MODEL)
+    return routes.strategy.value, routes.salt
+
+
 def test_a_rerun_and_a_restart_change_nothing_twice(lab: ShopExperiment, urls: Urls) -> None:
     """Read in two halves by two controllers, with a look between two looks: the sums are those of one reading."""
     lab.started(samples=100_000)
