@@ -224,7 +224,7 @@ def _faults_file(stack: Stack) -> Any:
 def _serving(stack: Stack, urls: Urls) -> Iterator[str]:
     port = first_free_port(SERVING_PORT)
     variables = {
-        ROUTES_VARIABLE: urls.store,
+        ROUTES_VARIABLE: urls.router,
         LOG_VARIABLE: urls.log_owner,
         MODELS_VARIABLE: str(stack.models_folder),
         FAULTS_VARIABLE: str(_faults_file(stack)),
