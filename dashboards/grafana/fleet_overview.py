@@ -78,7 +78,7 @@ def _now() -> list[object]:
             steps={1: ORANGE},
         ),
         number(
-            "Rollbacks",
+            "Rollbacks done",
             "That changed routes, in the time range.",
             table(
                 f"SELECT count(*) FROM driftline.rollbacks WHERE done_at IS NOT NULL AND {MODELS} "

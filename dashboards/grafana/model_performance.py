@@ -120,7 +120,7 @@ def _now() -> list[object]:
             ),
         ).decimals(3),
         number(
-            "Label coverage",
+            "Label coverage now",
             "Share of the newest window's predictions that have a label. Until labels had their time, verdicts on "
             "performance are provisional.",
             table(

@@ -1,101 +1,19 @@
 """Breaks something real in the demo, and shows what happens: detection, rollback, recovery, with their times.
 
-A serving application with the flight models is started, and asked 4 times a second about flights of the year. A new
-version is released to all the traffic, and breaks. At the end what the incident logged is taken away again; the version
-stays quarantined.
+A serving application with the flight models is started, and asked about flights of the year. At the end what the
+incident logged is taken away again; a version that was rolled back stays quarantined.
 """
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
-from typing import Any
-from uuid import uuid4
-
-import httpx
-import pandas as pd
-import psycopg
-from psycopg import sql
 from rich.console import Console
-from sqlalchemy import Engine, select
 
-from driftline.local.errors import LocalSetupError
-from driftline.local.ports import first_free_port
-from driftline.local.processes import BackgroundProcess
 from driftline.local.provisioning import Urls
-from driftline.rollback import Rollback
-from driftline.store.engine import create_store_engine, store_transaction
-from driftline.store.promotion import promote
-from driftline.store.reading import store_reading
-from driftline.store.registry import current_routes, register_version, versions
-from driftline.store.rollback_log import rollbacks_of
-from driftline.store.tables import alert_outbox
-from include.demo.log import LABELS, PREDICTIONS, SCHEMA
-from include.demo.serving import (
-    FAULTS_VARIABLE,
-    LOG_VARIABLE,
-    MODELS_VARIABLE,
-    PORT_VARIABLE,
-    ROUTES_VARIABLE,
-)
+from include.demo.guard_incident import play_guard_incident
+from include.demo.incident_kinds import IncidentKind
+from include.demo.incident_stage import set_stage
 from include.demo.stack import Stack
-from include.demo.traffic import Traffic
-
-MODEL = "flight_delay"
-GUARD = "guard_serving"
-SERVING_PORT = 8095
-WARM_UP_SECONDS = 30.0
-GIVE_UP_SECONDS = 600.0
-PREFIX = "incident-"
-
-
-class IncidentKind(StrEnum):
-    """What can be broken."""
-
-    LATENCY = "latency"
-    """A new version asks a feature service that takes 5 seconds."""
-    BAD_VERSION = "bad-version"
-    """A new version misses a feature for four carriers, and raises."""
-
-
-_FAULTS: dict[IncidentKind, dict[str, Any]] = {
-    IncidentKind.LATENCY: {"slow_ms": 5_000.0},
-    IncidentKind.BAD_VERSION: {"unknown_carriers": ["UA", "B6", "EV", "DL"]},
-}
-_TOLD = {
-    IncidentKind.LATENCY: "its feature service answers after 5 s",
-    IncidentKind.BAD_VERSION: "it misses a feature for the carriers UA, B6, EV and DL, and raises",
-}
-
-
-@dataclass
-class Seen:
-    """What the callers saw of the new version."""
-
-    version: str = ""
-    first_bad: float | None = None
-    last_bad: float | None = None
-    good_since: float | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def note(self, version: str, status: int, seconds: float) -> None:
-        now = time.time()
-        is_bad = status != httpx.codes.OK or seconds > 1
-        with self.lock:
-            if is_bad and self.version:
-                # A slow answer was bad from when it was asked for.
-                self.first_bad = self.first_bad or now - seconds
-                self.last_bad = now
-                self.good_since = None
-            elif not is_bad and self.first_bad is not None and version != self.version:
-                self.good_since = self.good_since or now
+from include.demo.window_incident import play_window_incident
 
 
 def run_incident(kind: IncidentKind, stack: Stack, urls: Urls, console: Console) -> None:
@@ -104,8 +22,9 @@ def run_incident(kind: IncidentKind, stack: Stack, urls: Urls, console: Console)
     Raises
     ------
     LocalSetupError
-        When the rollback does not come.
+        When nothing comes of it, or not what should.
     """
+<<<<<<< HEAD
     store = create_store_engine(urls.store)
     with _serving(stack, urls) as url:
         seen = Seen()
@@ -257,3 +176,11 @@ def _take_away(urls: Urls, prefix: str) -> None:
         for table in (PREDICTIONS[MODEL], LABELS[MODEL]):
             statement = sql.SQL("DELETE FROM {} WHERE starts_with(prediction_id, %s)")
             connection.execute(statement.format(sql.Identifier(SCHEMA, table)), [prefix])
+=======
+    with set_stage(stack, urls) as stage:
+        if kind.is_seen_by_windows:
+            play_window_incident(kind, stage, stack.airflow(urls), console)
+        else:
+            play_guard_incident(kind, stage, console)
+    console.print("What the incident logged is taken out of the log again.")
+>>>>>>> main

@@ -37,7 +37,7 @@ from include.demo.summary import (
 )
 
 INTERRUPTED = 130
-INCIDENTS = ("latency", "bad-version")
+INCIDENTS = ("latency", "bad-version", "drift", "bias")
 STEPS = 11
 WINDOW_EVERY = timedelta(hours=6)
 TWICE_A_MONTH = "0 6 1,15 * *"
@@ -148,7 +148,9 @@ def clean(stack: Stack, console: Console) -> None:
 def incident(stack: Stack, console: Console, kind: str) -> None:
     """Break something real in the demo that runs, and show what happens."""
     # Heavy, and not needed by the other commands.
-    from include.demo.incident import IncidentKind, require_running, run_incident
+    from include.demo.incident import run_incident
+    from include.demo.incident_kinds import IncidentKind
+    from include.demo.incident_stage import require_running
 
     with _alone(stack):
         require_running(stack)

@@ -19,7 +19,7 @@ import joblib  # type: ignore[import-untyped]
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from driftline.serving.router import Router, RoutesUnknown
 from include.demo.flights import FEATURES
@@ -33,6 +33,12 @@ LOG_VARIABLE = "DRIFTLINE_DEMO_LOG_URL"
 MODELS_VARIABLE = "DRIFTLINE_DEMO_MODELS"
 FAULTS_VARIABLE = "DRIFTLINE_DEMO_FAULTS"
 PORT_VARIABLE = "DRIFTLINE_DEMO_SERVING_PORT"
+HOST_VARIABLE = "DRIFTLINE_DEMO_SERVING_HOST"
+"""Default 127.0.0.1: the application asks nobody who they are. A container listens on its own network."""
+
+SURELY_LATE = 0.9
+KILOMETRES = 1.609344
+"""A mile."""
 
 
 class Question(BaseModel):
@@ -42,11 +48,14 @@ class Question(BaseModel):
     ----------
     id:
         Names the prediction.
+    asked_at:
+        When the question has waited in a queue: when it was asked, with its time zone.
     """
 
     id: str
     flight: str
     features: dict[str, Any]
+    asked_at: AwareDatetime | None = None
 
 
 class Answer(BaseModel):
@@ -68,10 +77,20 @@ class Fault:
         Its feature service takes so long.
     unknown_carriers:
         Carriers for which it misses a feature, so that it raises.
+    is_in_kilometres:
+        The distance arrives in kilometres; it was trained on miles.
+    always_late_carriers:
+        Carriers whose every flight it calls late.
     """
 
     slow_ms: float = 0.0
     unknown_carriers: tuple[str, ...] = ()
+    is_in_kilometres: bool = False
+    always_late_carriers: tuple[str, ...] = ()
+
+    def spoiled(self, features: dict[str, Any]) -> dict[str, Any]:
+        """What the version gets to see."""
+        return features | {"distance": features["distance"] * KILOMETRES} if self.is_in_kilometres else features
 
 
 class Faults:
@@ -90,7 +109,7 @@ class Faults:
         if changed != self._read_at:
             written = json.loads(self._path.read_text(encoding="utf-8"))
             self._faults = {
-                name: Fault(fault.get("slow_ms", 0.0), tuple(fault.get("unknown_carriers", ())))
+                name: Fault(**{key: tuple(value) if isinstance(value, list) else value for key, value in fault.items()})
                 for name, fault in written.items()
             }
             self._read_at = changed
@@ -114,18 +133,19 @@ class Service:
         PredictionFailedError
             When the version raises.
         """
-        began, asked_at = time.perf_counter(), datetime.now(UTC)
+        began, asked_at = time.perf_counter(), question.asked_at or datetime.now(UTC)
         version = self.router.route(model, question.flight)
+        fault = self.faults.of(version)
+        question = question.model_copy(update={"features": fault.spoiled(question.features)})
         try:
-            value = self._predict(model, version, question)
+            value = self._predict(model, version, question, fault)
         except Exception as error:
             self._log(model, version, question, asked_at, None, began, f"{type(error).__name__}: {error}")
             raise PredictionFailedError(str(error)) from error
         self._log(model, version, question, asked_at, value, began, None)
         return Answer(version=version, prediction=value)
 
-    def _predict(self, model: str, version: str, question: Question) -> float:
-        fault = self.faults.of(version)
+    def _predict(self, model: str, version: str, question: Question, fault: Fault) -> float:
         if fault.slow_ms:
             time.sleep(fault.slow_ms / 1000)
         if question.features.get("carrier") in fault.unknown_carriers:
@@ -134,7 +154,8 @@ class Service:
         # A version that the demo releases anew is made of the last one trained.
         trained = versions.get(version) or versions[max(versions)]
         row = pd.DataFrame([{name: question.features.get(name) for name in FEATURES}])
-        return float(trained.score(row)[0])
+        value = float(trained.score(row)[0])
+        return max(value, SURELY_LATE) if question.features.get("carrier") in fault.always_late_carriers else value
 
     def _log(  # noqa: PLR0917 - a row of the log
         self, model: str, version: str, question: Question, asked_at: datetime, value: float | None, began: float,
@@ -207,7 +228,8 @@ def main() -> None:
         load_versions(Path(os.environ[MODELS_VARIABLE])),
         Faults(Path(os.environ[FAULTS_VARIABLE])),
     )
-    uvicorn.run(serving_app(service), host="127.0.0.1", port=int(os.environ[PORT_VARIABLE]), log_level="warning")
+    host = os.environ.get(HOST_VARIABLE, "127.0.0.1")
+    uvicorn.run(serving_app(service), host=host, port=int(os.environ[PORT_VARIABLE]), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,28 @@ class Traffic:
             return
         version = response.json().get("version", "") if response.status_code == httpx.codes.OK else ""
         self.answered(version, response.status_code, time.monotonic() - began)
+
+
+def work_off(url: str, flights: pd.DataFrame, model: str, at_once: int = 2) -> None:
+    """Asks about all ``flights``, a queue with ``prediction_id`` and ``asked_at``, as fast as they are answered.
+
+    Raises
+    ------
+    httpx.HTTPError
+        When one is not answered.
+    """
+    with (
+        httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+
+        def ask(index: int) -> None:
+            row = flights.iloc[index]
+            question = {"id": row["prediction_id"], "flight": row["flight"], "features": _features(row)}
+            question["asked_at"] = row["asked_at"].isoformat()
+            client.post(f"/predict/{model}", json=question).raise_for_status()
+
+        list(pool.map(ask, range(len(flights))))
 
 
 def _features(row: pd.Series) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Incident(StrEnum):
 
     LATENCY = "latency"
     BAD_VERSION = "bad-version"
+    DRIFT = "drift"
+    BIAS = "bias"
 
 
 @app.callback()
@@ -31,7 +33,7 @@ def demo() -> None:
 def incident(kind: Annotated[Incident, typer.Argument(help="What breaks.", show_default=False)]) -> None:
     """Break something real in the demo, and show detection, rollback and recovery, with their times.
 
-    Exit code 0: rolled back and shown; 1: something stands in the way, and the message says what to do.
+    Exit code 0: seen, dealt with and shown; 1: something stands in the way, and the message says what to do.
     """
     if not (Path.cwd() / "include" / "demo" / "run.py").is_file():
         raise InputError("The demo is not here. Run this in a working copy of Driftline, after `make demo`.")

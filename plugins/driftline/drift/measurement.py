@@ -92,10 +92,10 @@ def judged(
     description = f"{TITLES[test]} {measurement.statistic:.3g}, limit {threshold:.3g}"
     if not detected:
         description = f"No drift: {description}."
+    elif not has_support:
+        detected, description = False, f"Supports no deciding test by itself: {description}."
     else:
         description = f"{description}: {_moved(test, measurement.pair)}"
-        if not has_support:
-            detected, description = False, f"Supports no deciding test by itself: {description}"
     severity = severity_of(test, measurement.effect, evidence.p_value) if detected else DriftSeverity.NONE
     return DriftResult(
         feature_name=feature_name,

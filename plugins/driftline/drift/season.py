@@ -47,7 +47,7 @@ class Season:
 
     def expected(self, cells: Floats, slices: Sequence[datetime]) -> Floats:
         """``cells`` (rows of the baseline per cell) as they are to be expected in the hours ``slices``; same sum."""
-        total = float(cells.sum())
+        total = float(np.add.reduce(cells))
         if not self.harmonics or total == 0:
             return cells
         centre, coefficients, starts = self._arrays
@@ -62,11 +62,15 @@ class Season:
 def spread(cells: Floats, group_starts: NDArray[np.intp], change: Floats) -> Floats:
     """Adds ``change`` (one per group) to ``cells`` in proportion, never below a twentieth; the sum stays."""
     groups = np.add.reduceat(cells, group_starts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(groups > 0, np.maximum(1 + change / groups, 0.05), 1.0)
-    adjusted = cells * ratio.repeat(np.diff(group_starts, append=cells.size))
-    scaled: Floats = adjusted * (cells.sum() / adjusted.sum())
-    return scaled
+    ratio = np.divide(change, groups, out=np.zeros(groups.size), where=groups > 0)
+    ratio += 1
+    np.maximum(ratio, 0.05, out=ratio)
+    sizes = np.empty(groups.size, dtype=np.intp)
+    np.subtract(group_starts[1:], group_starts[:-1], out=sizes[:-1])
+    sizes[-1] = cells.size - group_starts[-1]
+    adjusted: Floats = cells * ratio.repeat(sizes)
+    adjusted *= np.add.reduce(cells) / np.add.reduce(adjusted)
+    return adjusted
 
 
 def harmonics_of(windows: Sequence[Sequence[datetime]], harmonics: Sequence[int]) -> Floats:

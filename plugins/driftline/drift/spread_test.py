@@ -60,5 +60,5 @@ class SpreadTest(NumericDriftTest):
 
 
 def _deviation(values: Floats, squares: Floats, cells: Floats) -> float:
-    total = float(cells.sum())
+    total = float(np.add.reduce(cells))
     return math.sqrt(max(float(cells @ squares) / total - (float(cells @ values) / total) ** 2, 0.0))

@@ -27,7 +27,7 @@ def fleet(store_engine: Engine) -> Fleet:
 
 
 @pytest.fixture
-def reader(fleet: Fleet, store_engine: Engine, urls: Urls) -> Iterator[psycopg.Connection[Any]]:
+def reader(store_engine: Engine, urls: Urls) -> Iterator[psycopg.Connection[Any]]:
     """As Grafana is connected: by a role that may only read what dashboards show."""
     with store_transaction(store_engine) as connection:
         grant_reading(connection, DASHBOARDS, Reader.DASHBOARDS)
@@ -36,8 +36,8 @@ def reader(fleet: Fleet, store_engine: Engine, urls: Urls) -> Iterator[psycopg.C
 
 
 @pytest.fixture
-def span(fleet: Fleet) -> TimeRange:
-    return TimeRange(fleet.models[0].windows[0].start, datetime.now(UTC) + timedelta(minutes=1))
+def span() -> TimeRange:
+    return TimeRange(SIZE.until - timedelta(days=SIZE.days + 1), datetime.now(UTC) + timedelta(minutes=1))
 
 
 def test_no_query_fails_and_none_is_empty_where_data_are(
@@ -73,7 +73,7 @@ def test_names_with_quotes_and_what_looks_like_a_macro_stay_names(
     assert drawn == set(hostile.features)
 
 
-def test_a_model_without_any_data_leaves_the_panels_empty_and_fails_none(
+def test_an_empty_store_and_a_model_that_is_gone_fail_no_panel(
     reader: psycopg.Connection[Any], span: TimeRange
 ) -> None:
     nothing = {"model": "gone", "version": [""], "segment": "(all predictions)", "feature": [""], "test": "spread",

@@ -111,6 +111,36 @@ def test_it_answers_by_the_routes_and_logs_what_it_answered(serve: Callable[...,
     assert application.rows(1) == [("one", "v2", None, True, answer["prediction"] > 0.3, "UA")]
 
 
+def test_a_question_that_waited_is_logged_at_the_time_it_was_asked(serve: Callable[..., Application]) -> None:
+    application = serve()
+    question = {"id": "one", "flight": "UA1-EWR-IAH", "features": FEATURES, "asked_at": "2026-03-01T10:00:00+02:00"}
+    assert application.client.post("/predict/flight_delay", json=question).status_code == 200
+    application.rows(1)
+    with psycopg.connect(application.url) as connection:
+        logged = connection.execute("SELECT predicted_at FROM flights.flight_delay_predictions").fetchall()
+    assert logged == [(datetime(2026, 3, 1, 8, tzinfo=UTC),)]
+    without_zone = application.client.post("/predict/flight_delay", json=question | {"asked_at": "2026-03-01T10:00"})
+    assert without_zone.status_code == 422
+
+
+def test_a_distance_in_the_wrong_unit_is_what_is_logged(serve: Callable[..., Application]) -> None:
+    application = serve()
+    application.faults.write_text(json.dumps({"v2": {"is_in_kilometres": True}}))
+    assert application.ask("one").status_code == 200
+    application.rows(1)
+    with psycopg.connect(application.url) as connection:
+        seen = connection.execute("SELECT distance FROM flights.flight_delay_predictions").fetchall()
+    assert seen == [(2253,)]
+
+
+def test_a_biased_version_calls_every_flight_of_one_carrier_late(serve: Callable[..., Application]) -> None:
+    application = serve()
+    fair = application.ask("one", carrier="B6").json()["prediction"]
+    application.faults.write_text(json.dumps({"v2": {"always_late_carriers": ["UA"]}}))
+    assert application.ask("two", carrier="UA").json()["prediction"] >= 0.9
+    assert application.ask("three", carrier="B6").json()["prediction"] == fair
+
+
 def test_an_answer_that_fails_is_logged_as_failed(serve: Callable[..., Application]) -> None:
     application = serve()
     application.faults.write_text(json.dumps({"v2": {"unknown_carriers": ["UA"]}}))
