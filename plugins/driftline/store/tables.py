@@ -196,7 +196,6 @@ findings = Table(
     Column("details", JSONB, nullable=False),
     _moment("found_at"),
     Index("findings_by_end", "model", "window_end"),
-<<<<<<< HEAD
     Index(
         "findings_by_test",
         "model",
@@ -229,11 +228,10 @@ findings = Table(
             "status",
             "severity",
         ],
-=======
+    ),
     info=about(
         "One row per statistic on one subject: what dashboards read. `comparison` says with what it was "
         "compared (baseline, previous window, another version)."
->>>>>>> main
     ),
 )
 
