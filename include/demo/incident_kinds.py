@@ -16,7 +16,7 @@ class IncidentKind(StrEnum):
     BAD_VERSION = "bad-version"
     """A new version misses a feature for four carriers, and raises."""
     DRIFT = "drift"
-    """The weather arrives in degrees Celsius, as the source has changed its unit."""
+    """The distance arrives in kilometres, as the source has changed its unit."""
     BIAS = "bias"
     """A new version calls every flight of one carrier late."""
 
@@ -30,7 +30,7 @@ FAULTS: Mapping[IncidentKind, Mapping[str, Any]] = MappingProxyType(
     {
         IncidentKind.LATENCY: {"slow_ms": 5_000.0},
         IncidentKind.BAD_VERSION: {"unknown_carriers": ["UA", "B6", "EV", "DL"]},
-        IncidentKind.DRIFT: {"is_celsius": True},
+        IncidentKind.DRIFT: {"is_in_kilometres": True},
         IncidentKind.BIAS: {"always_late_carriers": ["DL"]},
     }
 )
@@ -38,7 +38,7 @@ TOLD: Mapping[IncidentKind, str] = MappingProxyType(
     {
         IncidentKind.LATENCY: "its feature service answers after 5 s",
         IncidentKind.BAD_VERSION: "it misses a feature for the carriers UA, B6, EV and DL, and raises",
-        IncidentKind.DRIFT: "the weather's source sends degrees Celsius instead of Fahrenheit",
+        IncidentKind.DRIFT: "the source of the distance sends kilometres instead of miles",
         IncidentKind.BIAS: "it calls every flight of the carrier DL late",
     }
 )

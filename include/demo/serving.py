@@ -33,8 +33,12 @@ LOG_VARIABLE = "DRIFTLINE_DEMO_LOG_URL"
 MODELS_VARIABLE = "DRIFTLINE_DEMO_MODELS"
 FAULTS_VARIABLE = "DRIFTLINE_DEMO_FAULTS"
 PORT_VARIABLE = "DRIFTLINE_DEMO_SERVING_PORT"
+HOST_VARIABLE = "DRIFTLINE_DEMO_SERVING_HOST"
+"""Default 127.0.0.1: the application asks nobody who they are. A container listens on its own network."""
 
 SURELY_LATE = 0.9
+KILOMETRES = 1.609344
+"""A mile."""
 
 
 class Question(BaseModel):
@@ -73,23 +77,20 @@ class Fault:
         Its feature service takes so long.
     unknown_carriers:
         Carriers for which it misses a feature, so that it raises.
-    is_celsius:
-        Its weather arrives in degrees Celsius; it was trained on Fahrenheit.
+    is_in_kilometres:
+        The distance arrives in kilometres; it was trained on miles.
     always_late_carriers:
         Carriers whose every flight it calls late.
     """
 
     slow_ms: float = 0.0
     unknown_carriers: tuple[str, ...] = ()
-    is_celsius: bool = False
+    is_in_kilometres: bool = False
     always_late_carriers: tuple[str, ...] = ()
 
     def spoiled(self, features: dict[str, Any]) -> dict[str, Any]:
         """What the version gets to see."""
-        if not self.is_celsius:
-            return features
-        degrees = {name: features.get(name) for name in ("temperature", "dew_point")}
-        return features | {name: None if value is None else (value - 32) / 1.8 for name, value in degrees.items()}
+        return features | {"distance": features["distance"] * KILOMETRES} if self.is_in_kilometres else features
 
 
 class Faults:
@@ -227,7 +228,8 @@ def main() -> None:
         load_versions(Path(os.environ[MODELS_VARIABLE])),
         Faults(Path(os.environ[FAULTS_VARIABLE])),
     )
-    uvicorn.run(serving_app(service), host="127.0.0.1", port=int(os.environ[PORT_VARIABLE]), log_level="warning")
+    host = os.environ.get(HOST_VARIABLE, "127.0.0.1")
+    uvicorn.run(serving_app(service), host=host, port=int(os.environ[PORT_VARIABLE]), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -144,11 +144,9 @@ def _check(airflow: LocalAirflow, store: Engine, window: Window, clock: Clock) -
     clock.tell(f"the window is judged {decision.severity}: {decision.reason}", decided_at.timestamp())
     with store_reading(store) as connection:
         findings = window_findings(connection, MODEL, window)
-    worst = sorted(
-        (each for each in findings if each.status is Status.DETECTED and each.severity is not Severity.NONE),
-        key=lambda each: -each.severity.rank,
-    )
-    for finding in worst[:NAMED_FINDINGS]:
+    detected = [each for each in findings if each.status is Status.DETECTED and each.severity is not Severity.NONE]
+    worst = {(each.check, each.subject): each for each in sorted(detected, key=lambda each: each.severity.rank)}
+    for finding in sorted(worst.values(), key=lambda each: -each.severity.rank)[:NAMED_FINDINGS]:
         clock.console.print(f"             {finding.check} {finding.subject}: {finding.description}", markup=False)
 
 

@@ -28,7 +28,9 @@ class ExperimentMetric(StrictModel):
     """One metric: a standard one by its name, or one of the application's own with `kind` and `better`."""
 
     metric: Name
+    """One of the log's (`accuracy`, `error_rate`, `latency_p95`, …), or one of your own (`collect_ab_test_metrics`)."""
     role: Annotated[MetricRole, Field(strict=False)]
+    """`primary` decides, `signal` holds, `guardrail` stops at once."""
     maximum_loss: Annotated[float, Field(ge=0)] = 0.0
     """How much worse a treatment may be before a guardrail or signal speaks: in the metric's unit (0.01 is a point of a
     share); of a latency as a share of the control's (0.2: a fifth slower)."""
@@ -37,7 +39,9 @@ class ExperimentMetric(StrictModel):
     by: Column | None = None
     """fairness_gap: the protected attribute, a column of the predictions."""
     kind: Literal["proportion", "mean"] | None = None
+    """Of a metric of your own: a share, or a mean."""
     better: Literal["higher", "lower"] | None = None
+    """Of a metric of your own: whether `higher` or `lower` values are better."""
 
     @model_validator(mode="after")
     def _is_described(self) -> Self:
@@ -79,34 +83,45 @@ class ABTestConfig(StrictModel):
     """An A/B test between versions of a model, or the gradual rollout of one."""
 
     experiment: Name
+    """Its name, unlike that of any other experiment."""
     model: Name
+    """The model whose traffic it splits."""
     description: str = ""
+    """For people."""
     owner: str = "unowned"
+    """Whom its alerts name."""
     control: Version
+    """The version that the others are compared with."""
     arms: Annotated[dict[Version, float], Field(min_length=2, max_length=MOST_ARMS)] | None = None
     """Percent of the covered traffic by version, the control's too; together 100."""
     treatment: Version | None = None
     """Gradual rollout: the new version."""
     strategy: Annotated[TrafficSplitStrategy, Field(strict=False)] = TrafficSplitStrategy.HASH_BASED
+    """How the router gives versions to entities."""
     schedule: list[list[float]] | None = None
     """Stages of [minutes, percent], rising. Of an A/B test the percentage of traffic that is in the experiment (default
     all of it at once); of a gradual rollout the share of the new version."""
     metrics: Annotated[list[ExperimentMetric], Field(min_length=1, max_length=20)]
+    """What is measured, and what each is for."""
     source: Literal["prediction_log", "application"] = "prediction_log"
     """`application`: nothing is read; the application hands its figures to `collect_ab_test_metrics`."""
     alpha: Annotated[float, Field(ge=0.0001, le=0.5)] = 0.05
     """The chance of a false winner, over all looks, metrics and arms."""
     power: Probability = 0.8
+    """Probability of seeing an effect of the size that is asked for."""
     samples: Annotated[int, Field(ge=10)] | None = None
     """The planned horizon: units (entities, or predictions where the log has none) of the first primary metric over
     all arms. Without it the experiment is open-ended."""
     looks: Annotated[int, Field(ge=1, le=100)] = 28
     """At how many evenly spread points of the horizon something may be decided."""
     spending: Annotated[Spending, Field(strict=False)] = Spending.OBRIEN_FLEMING
+    """How the group sequential test spends its error over the looks."""
     minimum_samples: Annotated[int, Field(ge=2)] = 200
+    """With fewer in an arm there is no verdict."""
     minimum_duration: Duration = timedelta(days=1)
     """No treatment is promoted earlier: a day, so that every hour of it has been seen."""
     maximum_duration: Duration | None = None
+    """After so long it ends without a winner."""
     start_automatically: bool = False
     """Whether `run_experiments` starts it as soon as it finds its file; otherwise a person does."""
     promote_automatically: bool = False

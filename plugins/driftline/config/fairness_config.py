@@ -53,6 +53,7 @@ class ProtectedAttribute(StrictModel):
     """One attribute by whose values the predictions are grouped."""
 
     column: Column
+    """The column that holds it."""
     groups: Annotated[list[str], Field(min_length=2, max_length=MOST_GROUPS)] | None = None
     """The values to watch, as text; by default the commonest of the baseline."""
 
@@ -66,12 +67,15 @@ class AttributeJoin(StrictModel):
     """Where attributes are kept that the prediction log does not have."""
 
     table: Table | None = None
+    """`schema.table` that has the attributes …"""
     query: Query | None = None
+    """… or a SELECT."""
     key: Column
     """Its column that names the prediction or the entity."""
     on: Annotated[JoinKey, Field(strict=False)] = JoinKey.ID
     """What of the prediction `key` holds: its `id`, or its `entity`."""
     attributes: Annotated[list[ProtectedAttribute], Field(min_length=1)]
+    """The attributes that it has."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -83,6 +87,7 @@ class Fairness(StrictModel):
     """The protected attributes: columns of the prediction log, columns of another table, or both."""
 
     attributes: list[ProtectedAttribute] = []
+    """Protected attributes that the prediction log has."""
     join: AttributeJoin | None = None
     intersections: list[Annotated[list[Column], Field(min_length=2, max_length=3)]] = []
     """Attributes whose groups are looked at together: [[sex, age_band]]."""
@@ -114,6 +119,7 @@ class FairnessCheck(StrictModel):
     """Do the groups still fare alike, as far as they did? Made where the model's file has `fairness`."""
 
     enabled: bool = True
+    """Whether groups are compared, where `fairness` names some."""
     criteria: Annotated[list[Annotated[FairnessCriterion, Field(strict=False)]], Field(min_length=1)] | None = None
     """What is asked; by default all of the task."""
     false_alarm_rate: Probability = 0.01

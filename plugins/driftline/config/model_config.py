@@ -85,11 +85,17 @@ class Predictions(StrictModel):
     """
 
     table: Table | None = None
+    """`schema.table` …"""
     query: Query | None = None
+    """… or a SELECT, where the log is not one table."""
     id: Column
+    """Names the prediction; unique."""
     time: Column
+    """When it was made, with time zone: windows are cut over it."""
     version: Column
+    """The deployed version that answered."""
     prediction: Column
+    """What it answered."""
     score: Column | None = None
     """Probability of the positive label, 0 to 1 (binary classification)."""
     scores: Annotated[dict[Name, Column], Field(min_length=2, max_length=100)] | None = None
@@ -122,9 +128,13 @@ class Labels(StrictModel):
     """Where the labels arrive, how they name their prediction, and when they are to be expected."""
 
     table: Table | None = None
+    """`schema.table` …"""
     query: Query | None = None
+    """… or a SELECT."""
     id: Column
+    """Names the prediction that the label is of."""
     label: Column
+    """The truth."""
     time: Column
     """When the label became known (arrived), not when the prediction was made."""
     expected_delay: Duration
@@ -140,7 +150,9 @@ class Feature(StrictModel):
     """One input of the model."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
+    """How messages call it; the column, too, where `column` does not say otherwise."""
     kind: Annotated[FeatureKind, Field(strict=False)]
+    """What its values are."""
     column: Column | None = None
     """The column in the prediction log, where it is not called `name`."""
     importance: Annotated[float, Field(ge=0)] | None = None
@@ -171,15 +183,20 @@ class Segment(StrictModel):
     """A named subset of the predictions: the rows where `column` equals one of `values`."""
 
     column: Annotated[Column, AfterValidator(_refuse_protected)]
+    """The column that it is cut by."""
     values: Annotated[list[str], Field(min_length=1, max_length=100)]
+    """One segment for each of these values."""
 
 
 class BaselinePeriod(StrictModel):
     """The reference period: either `start` and `end`, or `first` (so much from the log's beginning)."""
 
     start: datetime | None = None
+    """Beginning, on the hour, with time zone."""
     end: datetime | None = None
+    """End, on the hour, with time zone; not part of it."""
     first: Duration | None = None
+    """So much from the log's beginning."""
 
     @field_validator("start", "end", mode="before")
     @classmethod
@@ -213,6 +230,7 @@ class DriftCheck(StrictModel):
     """Has what goes in moved, beyond chance and by enough to matter?"""
 
     enabled: bool = True
+    """Whether drift is looked for."""
     false_alarm_rate: Probability = 0.01
     """Share of clean windows that may alarm, over all features together."""
     minimum_rows: Annotated[int, Field(ge=2)] = 200
@@ -220,10 +238,13 @@ class DriftCheck(StrictModel):
     psi: Annotated[float, Field(gt=0)] = 0.1
     """Effect floors: below them a certain but tiny move is not drift."""
     jensen_shannon: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Effect floor of the Jensen-Shannon divergence, base 2."""
     kolmogorov_smirnov: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Effect floor of the largest distance of the distribution functions."""
     wasserstein: Annotated[float, Field(gt=0)] = 0.1
     """Mean distance moved, in standard deviations of the baseline."""
     spread: Annotated[float, Field(gt=0)] = 0.1
+    """Change of the spread, as the logarithm of the ratio."""
     total_variation: Annotated[float, Field(gt=0, le=1)] = 0.03
     """Share of a categorical feature's rows that would have to change their level."""
     null_share: Share = 0.02
@@ -283,6 +304,7 @@ class PerformanceCheck(StrictModel):
     """Is the model still as good as on the baseline?"""
 
     enabled: bool = True
+    """Whether performance is judged."""
     metrics: Annotated[list[Annotated[MetricName, Field(strict=False)]], Field(min_length=1)] | None = None
     """The metrics to judge; by default the usual ones of the task."""
     maximum_drop: Share = 0.02
@@ -292,22 +314,28 @@ class PerformanceCheck(StrictModel):
     objectives: dict[Annotated[MetricName, Field(strict=False)], float] = {}
     """The worst value that each metric may have: what its trend is held against (default: `maximum_drop`)."""
     minimum_labels: Annotated[int, Field(ge=2)] = 200
+    """With fewer labels a window's performance is `not_evaluated`."""
     minimum_coverage: Share = 0.5
     """With a smaller share of predictions labelled, the verdict is provisional whatever the age."""
     confidence: Probability = 0.95
+    """Level of the intervals."""
 
 
 class PredictionsCheck(StrictModel):
     """Do the model's own outputs look as they did on the baseline?"""
 
     enabled: bool = True
+    """Whether the outputs are looked at."""
     false_alarm_rate: Probability = 0.01
+    """Share of clean windows that may alarm, over all anomalies together."""
     minimum_rows: Annotated[int, Field(ge=2)] = 200
+    """Below so many rows the outputs are `not_evaluated`."""
     class_balance_shift: Share = 0.05
     """A move of the positive share by less (in points) is not an anomaly."""
     lowest: float | None = None
     """Predictions below are impossible (regression), for example 0."""
     highest: float | None = None
+    """Predictions above are impossible (regression)."""
 
     @model_validator(mode="after")
     def _leave_room_between(self) -> Self:
@@ -320,6 +348,7 @@ class QualityCheck(StrictModel):
     """Is the log well-formed? The suite is derived from the configuration and the baseline."""
 
     enabled: bool = True
+    """Whether the log is validated."""
     maximum_rows: Annotated[int, Field(ge=100)] = 200_000
     """Of a larger window, a sample of so many rows is validated."""
     tolerated_share: Share = 0.01
@@ -327,6 +356,8 @@ class QualityCheck(StrictModel):
 
 
 class Checks(StrictModel):
+    """What is checked, and when a finding counts."""
+
     drift: DriftCheck = DriftCheck()
     performance: PerformanceCheck = PerformanceCheck()
     predictions: PredictionsCheck = PredictionsCheck()
@@ -346,6 +377,7 @@ class Schedule(StrictModel):
     cron: str = "0 */6 * * *"
     """In UTC; a window ends at each tick."""
     lookback: Duration = timedelta(hours=24)
+    """Length of a window: whole hours."""
     alert_horizon: Duration = timedelta(hours=24)
     """A window that ended longer ago is historical: it writes results and never alerts."""
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
@@ -390,11 +422,15 @@ class ModelConfig(StrictModel):
     """Everything that Driftline knows of a model before it reads a row."""
 
     model: Name
+    """Its name: that of the file, of the DAG `monitor__<model>` and of all that is stored."""
     description: str = ""
+    """For people."""
     owner: str = "unowned"
+    """Whom alerts name."""
     slack_channel: str = ""
     """Where messages arrive by a connection of type Slack API; a webhook has its own channel, and only shows this."""
     task: Annotated[Task, Field(strict=False)]
+    """What kind of answer it gives."""
     positive_label: Annotated[str | int | bool | None, BeforeValidator(_class_label)] = None
     """Which prediction and label count as positive (binary classification); default 1, true or "1"."""
     connection: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -402,9 +438,11 @@ class ModelConfig(StrictModel):
     predictions: Predictions
     labels: Labels | None = None
     features: Literal["discover"] | Annotated[list[Feature], Field(min_length=1, max_length=5_000)]
+    """What goes in and is watched; `discover` takes every column without a role."""
     excluded_columns: list[Column] = []
     """Columns that `discover` passes over."""
     segments: list[Segment] = []
+    """Subsets that are watched apart from the whole."""
     fairness: Fairness | None = None
     baseline: BaselinePeriod
     checks: Checks = Checks()

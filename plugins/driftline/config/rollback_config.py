@@ -17,14 +17,18 @@ class Guard(StrictModel):
     """The limits of serving, looked at by `guard_serving` every 20 seconds; null: not watched."""
 
     enabled: bool = True
+    """Whether `guard_serving` looks at the model."""
     maximum_error_rate: Share | None = 0.01
     """Share of predictions that may fail."""
     maximum_latency_p95_ms: Annotated[float, Field(gt=0)] | None = 500.0
+    """Milliseconds that 95 % of predictions may take at the most."""
     maximum_performance_drop: Annotated[float, Field(gt=0, le=1)] | None = 0.02
     """How much worse than the stable version, by the labels that arrive: points of accuracy, or a share of the mean
     absolute error."""
     minimum_predictions: Annotated[int, Field(ge=10)] = 100
+    """Fewer in a span are not judged."""
     minimum_labels: Annotated[int, Field(ge=30)] = 200
+    """Fewer of either version are not compared."""
     held: Annotated[int, Field(ge=1, le=100)] = 2
     """An excess counts once so many …"""
     of: Annotated[int, Field(ge=1, le=100)] = 3
@@ -41,6 +45,7 @@ class Rollback(StrictModel):
     """What may put the stable version back."""
 
     enabled: bool = False
+    """Whether anything is rolled back without a person."""
     mode: Annotated[RollbackMode, Field(strict=False)] = RollbackMode.AUTOMATIC
     """`automatic`; `approval`: a person is asked first; `dry_run`: it is told what would be done, and nothing is."""
     on: list[Annotated[Check, Field(strict=False)]] = [Check.PERFORMANCE]

@@ -78,7 +78,7 @@ class ReceivedRequest:
 
 
 class SlackReceiver(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 and appends every request to the webhook to a JSON-lines file.
+    """Listens and appends every request to the webhook to a JSON-lines file.
 
     Parameters
     ----------
@@ -89,13 +89,17 @@ class SlackReceiver(ThreadingHTTPServer):
     fail_with:
         Failures (or their status codes) of the next requests, one each, before the receiver works; for tests of failing
         deliveries.
+    host:
+        Address to listen on: another than 127.0.0.1 only where nobody else can reach it, as in a container.
     """
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, port: int = 0, log: Path | None = None, fail_with: Iterable[int | Failure] = ()) -> None:
-        super().__init__((LOOPBACK, port), _Handler)
+    def __init__(
+        self, port: int = 0, log: Path | None = None, fail_with: Iterable[int | Failure] = (), host: str = LOOPBACK
+    ) -> None:
+        super().__init__((host, port), _Handler)
         self._log = log
         self._failures = deque(fail_with)
         self._lock = threading.Lock()
@@ -188,13 +192,16 @@ def start_receiver(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a receiver until it is interrupted: ``python -m driftline.local.slack_receiver --port 8085 --log FILE``."""
     parser = argparse.ArgumentParser(prog="python -m driftline.local.slack_receiver", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on; whoever reaches it can send and read")
     parser.add_argument("--log", type=Path, help="JSON-lines file to append every request to")
     options = parser.parse_args(arguments)
     try:
-        receiver = SlackReceiver(options.port, options.log)
+        receiver = SlackReceiver(options.port, options.log, host=options.host)
     except OSError as error:
-        parser.exit(1, f"Port {options.port} on {LOOPBACK} cannot be listened on ({error.strerror}). Choose another.\n")
+        parser.exit(
+            1, f"Port {options.port} on {options.host} cannot be listened on ({error.strerror}). Choose another.\n"
+        )
     with receiver:
         print(f"Slack receiver: {receiver.url} shows what arrives at {receiver.webhook_url}", flush=True)  # noqa: T201
         try:

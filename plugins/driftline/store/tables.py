@@ -25,6 +25,14 @@ SCHEMA = "driftline"
 metadata = MetaData(schema=SCHEMA)
 
 
+ABOUT = "about"
+
+
+def about(text: str) -> dict[str, str]:
+    """What a table is, for the reference page."""
+    return {ABOUT: text}
+
+
 def _moment(name: str, *, nullable: bool = False, **options: object) -> Column[object]:
     return Column(name, TIMESTAMP(timezone=True), nullable=nullable, **options)  # type: ignore[arg-type]
 
@@ -43,6 +51,10 @@ binnings = Table(
     _text("digest"),
     Column("payload", LargeBinary, nullable=False),
     UniqueConstraint("model", "subject", "digest"),
+    info=about(
+        "The cells that values of one column are counted into. `payload` is ours, compressed; `digest` "
+        "tells two binnings apart."
+    ),
 )
 
 baselines = Table(
@@ -57,6 +69,7 @@ baselines = Table(
     Column("is_active", Boolean, nullable=False),
     Column("calibration", JSONB, nullable=False),
     Index("baselines_one_active", "model", unique=True, postgresql_where=text("is_active")),
+    info=about("Reference periods with the thresholds learned on them (`calibration`). One per model is active."),
 )
 
 baseline_binnings = Table(
@@ -66,6 +79,7 @@ baseline_binnings = Table(
     Column("subject", Text, primary_key=True),
     _text("role"),
     Column("binning_id", ForeignKey(binnings.c.binning_id), nullable=False),
+    info=about("Which binning each subject of a baseline has."),
 )
 
 baseline_profiles = Table(
@@ -77,6 +91,7 @@ baseline_profiles = Table(
     _text("kind"),
     Column("rows", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    info=about("The baseline's counts per subject and segment."),
 )
 
 slices = Table(
@@ -90,6 +105,10 @@ slices = Table(
     _moment("log_newest", nullable=True),
     _moment("counted_at"),
     Column("log_digest", BigInteger),
+    info=about(
+        "The hours that have been counted, with what tells whether the log has changed since. `part` is "
+        "predictions or labels."
+    ),
 )
 
 profiles = Table(
@@ -106,6 +125,7 @@ profiles = Table(
     Column("rows", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     postgresql_partition_by="RANGE (slice_start)",
+    info=about("Counts per hour, version, segment and subject, partitioned by `slice_start`. They add up."),
 )
 
 samples = Table(
@@ -119,6 +139,7 @@ samples = Table(
     Column("population", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     postgresql_partition_by="RANGE (slice_start)",
+    info=about("A bounded sample of each hour's rows, for what counts cannot tell."),
 )
 
 baseline_samples = Table(
@@ -128,6 +149,7 @@ baseline_samples = Table(
     Column("rows", BigInteger, nullable=False),
     Column("population", BigInteger, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    info=about("The same of the baseline."),
 )
 
 windows = Table(
@@ -142,6 +164,7 @@ windows = Table(
     Column("slices_counted", Integer, nullable=False),
     _text("run_id"),
     _moment("extracted_at"),
+    info=about("The windows that have been checked."),
 )
 
 findings = Table(
@@ -173,6 +196,10 @@ findings = Table(
     Column("details", JSONB, nullable=False),
     _moment("found_at"),
     Index("findings_by_end", "model", "window_end"),
+    info=about(
+        "One row per statistic on one subject: what dashboards read. `comparison` says with what it was "
+        "compared (baseline, previous window, another version)."
+    ),
 )
 
 reports = Table(
@@ -185,6 +212,7 @@ reports = Table(
     _text("content_type"),
     Column("body", LargeBinary, nullable=False),
     _moment("written_at"),
+    info=about("Self-contained HTML reports of windows, by kind."),
 )
 
 decisions = Table(
@@ -202,6 +230,7 @@ decisions = Table(
     _moment("decided_at"),
     _moment("extracted_at", nullable=True),
     Index("decisions_by_end", "model", "window_end"),
+    info=about("What each window's findings led to."),
 )
 
 verdict_history = Table(
@@ -219,6 +248,7 @@ verdict_history = Table(
     Column("performance", JSONB, nullable=False),
     _text("run_id"),
     _moment("decided_at"),
+    info=about("Every version of a window's verdict: provisional ones, and those revised as labels came."),
 )
 
 label_watermarks = Table(
@@ -229,6 +259,7 @@ label_watermarks = Table(
     _moment("looked_at"),
     _moment("compared_at", nullable=True),
     Column("delays", JSONB, nullable=False),
+    info=about("How far the labels' arrival has been read."),
 )
 
 incidents = Table(
@@ -251,6 +282,7 @@ incidents = Table(
     _text("acknowledged_by", server_default=""),
     _text("resolved_by", server_default=""),
     Index("incidents_one_open", "model", "cause", unique=True, postgresql_where=text("status <> 'resolved'")),
+    info=about("One cause, many findings: opened, made worse, acknowledged, resolved. What people see in Slack."),
 )
 
 alert_outbox = Table(
@@ -276,6 +308,9 @@ alert_outbox = Table(
     Index("alert_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
     Index("alert_outbox_incidents", "incident_ids", postgresql_using="gin"),
     Index("alert_outbox_silenced", "model", postgresql_where=text("status = 'silenced'")),
+    info=about(
+        "Messages to be delivered, written in the transaction of what they tell. `deduplication_key` makes each unique."
+    ),
 )
 
 alert_destinations = Table(
@@ -284,6 +319,7 @@ alert_destinations = Table(
     Column("destination", Text, primary_key=True),
     _moment("not_before", nullable=True),
     _moment("failing_since", nullable=True),
+    info=about("Per destination: since when it fails, and when it is tried again."),
 )
 
 incident_threads = Table(
@@ -293,6 +329,7 @@ incident_threads = Table(
     Column("destination", Text, primary_key=True),
     _text("channel"),
     _text("thread"),
+    info=about("Slack's thread of each incident."),
 )
 
 silences = Table(
@@ -309,6 +346,7 @@ silences = Table(
     _moment("ended_at", nullable=True),
     _text("ended_by", server_default=""),
     Index("silences_in_force", "model", "until", postgresql_where=text("ended_at IS NULL")),
+    info=about("What nobody is told of for a time, by whom and why."),
 )
 
 model_versions = Table(
@@ -321,6 +359,7 @@ model_versions = Table(
     _text("health"),
     _moment("registered_at"),
     _moment("updated_at"),
+    info=about("The serving registry: versions, their artefact, status and health."),
 )
 
 route_revisions = Table(
@@ -331,6 +370,7 @@ route_revisions = Table(
     _text("strategy"),
     _text("salt"),
     Column("allocation", JSONB, nullable=False),
+    info=about("The revision of each model's routes: who changes them must have seen the newest."),
 )
 
 routes = Table(
@@ -339,6 +379,7 @@ routes = Table(
     Column("model", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("share", Numeric(7, 6), nullable=False),
+    info=about("Each version's share of a model's traffic. `Router` reads this and nothing else."),
 )
 
 route_history = Table(
@@ -352,6 +393,7 @@ route_history = Table(
     _text("cause_key", unique=True),
     Column("shares_before", JSONB, nullable=False),
     Column("shares_after", JSONB, nullable=False),
+    info=about("Every change of routes: who, when, why, from, to. Rows are only added."),
 )
 
 live_predictions = Table(
@@ -363,6 +405,7 @@ live_predictions = Table(
     Column("predictions", BigInteger, nullable=False),
     Column("errors", BigInteger, nullable=False),
     Column("latencies", JSONB, nullable=False),
+    info=about("Per minute and version: predictions, errors, latency in cells."),
 )
 
 live_outcomes = Table(
@@ -379,6 +422,7 @@ live_outcomes = Table(
     Column("error_sum", Double, nullable=False),
     Column("absolute_error_sum", Double, nullable=False),
     Column("squared_error_sum", Double, nullable=False),
+    info=about("Per minute and version: what the labels that have arrived say."),
 )
 
 live_watermarks = Table(
@@ -395,6 +439,7 @@ live_watermarks = Table(
     _moment("counted_at", nullable=True),
     _moment("failing_since", nullable=True),
     _text("error"),
+    info=about("How far the guard has read each log."),
 )
 
 trigger_states = Table(
@@ -407,6 +452,7 @@ trigger_states = Table(
     _moment("looked_at", nullable=True),
     _moment("exceeded_since", nullable=True),
     Column("reading", JSONB),
+    info=about("Per model, version and limit of the guard: what the last looks saw."),
 )
 
 rollbacks = Table(
@@ -432,6 +478,7 @@ rollbacks = Table(
     Column("incident_id", ForeignKey(incidents.c.incident_id, ondelete="SET NULL")),
     Index("rollbacks_by_time", "model", "created_at"),
     Index("rollbacks_open", "status", postgresql_where=text("status IN ('done', 'awaiting_approval')")),
+    info=about("Every rollback that was done, held, refused, asked for or only told, and whether it helped."),
 )
 
 experiments = Table(
@@ -462,6 +509,7 @@ experiments = Table(
     _text("end_reason"),
     _text("error"),
     Index("experiments_one_running", "model", unique=True, postgresql_where=text("status = 'running'")),
+    info=about("A/B tests and gradual rollouts, with their configuration and stage."),
 )
 
 experiment_arms = Table(
@@ -471,6 +519,7 @@ experiment_arms = Table(
     Column("counting", Integer, primary_key=True, autoincrement=False),
     Column("version", Text, primary_key=True),
     Column("statistics", JSONB, nullable=False),
+    info=about("The versions of an experiment, with the share asked for."),
 )
 
 experiment_units = Table(
@@ -480,6 +529,7 @@ experiment_units = Table(
     Column("counting", Integer, primary_key=True, autoincrement=False),
     Column("unit", BigInteger, primary_key=True, autoincrement=False),
     Column("sums", ARRAY(Double), nullable=False),
+    info=about("What each unit (entity, or prediction) of an experiment has contributed."),
 )
 
 experiment_batches = Table(
@@ -488,6 +538,7 @@ experiment_batches = Table(
     Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
     Column("batch_key", Text, primary_key=True),
     _moment("received_at"),
+    info=about("Figures that applications collected themselves."),
 )
 
 experiment_verdicts = Table(
@@ -506,4 +557,5 @@ experiment_verdicts = Table(
     _moment("decided_at"),
     Column("acted_revision", BigInteger),
     Column("analysis", JSONB),
+    info=about("Every verdict on an experiment, persons' overrides among them. Rows are only added."),
 )

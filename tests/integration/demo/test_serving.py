@@ -123,16 +123,14 @@ def test_a_question_that_waited_is_logged_at_the_time_it_was_asked(serve: Callab
     assert without_zone.status_code == 422
 
 
-def test_weather_in_the_wrong_unit_is_what_the_model_sees_and_what_is_logged(
-    serve: Callable[..., Application],
-) -> None:
+def test_a_distance_in_the_wrong_unit_is_what_is_logged(serve: Callable[..., Application]) -> None:
     application = serve()
-    application.faults.write_text(json.dumps({"v2": {"is_celsius": True}}))
-    assert application.ask("one", temperature=50.0, dew_point=None).status_code == 200
+    application.faults.write_text(json.dumps({"v2": {"is_in_kilometres": True}}))
+    assert application.ask("one").status_code == 200
     application.rows(1)
     with psycopg.connect(application.url) as connection:
-        seen = connection.execute("SELECT temperature, dew_point FROM flights.flight_delay_predictions").fetchall()
-    assert seen == [(10.0, None)]
+        seen = connection.execute("SELECT distance FROM flights.flight_delay_predictions").fetchall()
+    assert seen == [(2253,)]
 
 
 def test_a_biased_version_calls_every_flight_of_one_carrier_late(serve: Callable[..., Application]) -> None:
