@@ -15,6 +15,7 @@ from driftline.cli import (
     demo,
     evaluate,
     experiments,
+    grants,
     incidents,
     live,
     migrate,
@@ -46,6 +47,7 @@ app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="grants")(grants.grants)
 app.command(name="live")(live.live)
 app.command(name="mark")(serving.mark)
 app.command(name="migrate")(migrate.migrate)

@@ -196,6 +196,39 @@ findings = Table(
     Column("details", JSONB, nullable=False),
     _moment("found_at"),
     Index("findings_by_end", "model", "window_end"),
+    Index(
+        "findings_by_test",
+        "model",
+        "test",
+        "segment",
+        "window_end",
+        postgresql_include=[
+            "subject",
+            "version",
+            "comparison",
+            "check_name",
+            "status",
+            "severity",
+            "statistic",
+            "threshold",
+        ],
+    ),
+    Index(
+        "findings_not_ok",
+        "model",
+        "window_end",
+        postgresql_where=text("status <> 'ok'"),
+        postgresql_include=[
+            "check_name",
+            "comparison",
+            "version",
+            "segment",
+            "subject",
+            "test",
+            "status",
+            "severity",
+        ],
+    ),
     info=about(
         "One row per statistic on one subject: what dashboards read. `comparison` says with what it was "
         "compared (baseline, previous window, another version)."
