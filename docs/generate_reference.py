@@ -29,7 +29,6 @@ from driftline.config.experiment_config import ABTestConfig
 from driftline.config.model_config import ModelConfig
 from driftline.store.tables import ABOUT, SCHEMA, metadata
 from driftline.web.metrics.catalogue import CATALOGUE
-from driftline.web.metrics.definition import Definition
 
 PAGE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
@@ -63,17 +62,20 @@ that reads them needs `SELECT` alone. Times are `timestamptz`. **Bold** columns 
 """
 METRICS = """## Metrics
 
-What Prometheus scrapes from `/driftline/metrics` of Airflow's API server. Whatever a model has no value for is left
-out.
+What `/driftline/metrics` of Airflow's API server tells Prometheus, made from the tables at each scrape.
+`dashboards/prometheus/` has the scrape configuration, recording and alerting rules.
+
+| metric | type | labels | |
+|---|---|---|---|
 """
 KEYS = "| key | type | default | |\n|---|---|---|---|"
 
 
 def reference() -> str:
     """The whole page."""
-    parts = [HEAD, MODEL, _keys(ModelConfig), EXPERIMENT, _keys(ABTestConfig), COMMANDS, *_commands(), TABLES]
-    tables = sorted(metadata.tables.values(), key=lambda one: one.name)
-    return "\n".join([*parts, *map(_table, tables), METRICS, *map(_metric, CATALOGUE)]) + "\n"
+    tables = [_table(table) for table in sorted(metadata.tables.values(), key=lambda one: one.name)]
+    files = [MODEL, _keys(ModelConfig), EXPERIMENT, _keys(ABTestConfig)]
+    return "\n".join([HEAD, *files, COMMANDS, *_commands(), TABLES, *tables, METRICS + _metrics()])
 
 
 def _keys(model: type[BaseModel]) -> str:
@@ -195,13 +197,6 @@ def _table(table: Table) -> str:
     return f"### {table.name}\n\n{table.info[ABOUT]}\n\n| column | type | |\n|---|---|---|\n{columns}\n"
 
 
-def _metric(metric: Definition) -> str:
-    """A row of the table; the first brings the head."""
-    head = "| metric | type | labels | |\n|---|---|---|---|\n" if metric is CATALOGUE[0] else ""
-    labels = ", ".join(f"`{name}`" for name in metric.labels)
-    return f"{head}| `{metric.full_name}` | {metric.kind} | {labels} | {_cell(metric.help)} |"
-
-
 def _named(column: Column[Any]) -> str:
     return f"**`{column.name}`**" if column.primary_key else f"`{column.name}`"
 
@@ -213,6 +208,14 @@ def _column_type(column: Column[Any]) -> str:
 
 def _refers(column: Column[Any]) -> str:
     return ", ".join(f"`{key.column.table.name}.{key.column.name}`" for key in column.foreign_keys)
+
+
+def _metrics() -> str:
+    rows = (
+        (f"`{one.full_name}`", one.kind.value, ", ".join(f"`{name}`" for name in one.labels), _cell(one.help))
+        for one in CATALOGUE
+    )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _first_line(model: type[BaseModel]) -> str:

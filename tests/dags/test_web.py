@@ -70,7 +70,7 @@ def test_the_alert_leads_to_its_windows_page_with_the_findings(
     )[0]
     assert reason in unescape(page.text)
     assert f"Found ({found:,})" in page.text
-    assert ">temperature</th>" in page.text
+    assert ">temperature</a>" in page.text
 
 
 @pytest.mark.parametrize("kind", ["drift", "quality"])
@@ -83,6 +83,32 @@ def test_a_windows_page_leads_to_its_reports_shut_into_a_sandbox(
     assert report.status_code == 200
     assert "temperature" in report.text
     assert report.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
+def test_the_alert_leads_to_the_very_finding_and_to_the_report(alert: dict[str, str], browser: httpx.Client) -> None:
+    anchor = urlsplit(alert["Report"]).fragment
+    assert re.search(rf'<tr id="{anchor}">', browser.get(alert["Report"]).text)
+    report = browser.get(alert["Drift report"])
+    assert (report.status_code, "temperature" in report.text) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("task", "buttons"),
+    [
+        ("check_drift", {"Window", "Drift report"}),
+        ("check_quality", {"Window", "Quality report"}),
+        ("decide", {"Window"}),
+    ],
+)
+def test_a_tasks_buttons_lead_to_what_it_found(
+    installation: Installation, alert: dict[str, str], browser: httpx.Client, task: str, buttons: set[str]
+) -> None:
+    run = urlsplit(alert["Run in Airflow"]).path.rsplit("/", 1)[1]
+    links = installation.airflow.api("GET", f"/api/v2/dags/{MONITOR}/dagRuns/{run}/taskInstances/{task}/links")
+    assert set(links["extra_links"]) == buttons
+    for address in links["extra_links"].values():
+        page = browser.get(address, follow_redirects=True)
+        assert (page.status_code, "temperature" in page.text) == (200, True)
 
 
 def test_the_tab_of_the_alerts_run_shows_the_same_window(alert: dict[str, str], browser: httpx.Client) -> None:

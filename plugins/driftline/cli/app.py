@@ -9,6 +9,7 @@ from rich.console import Console
 
 from driftline import __version__
 from driftline.cli import (
+    alerts,
     baseline,
     check,
     compare,
@@ -43,6 +44,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(rollbacks.app, name="rollbacks")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)

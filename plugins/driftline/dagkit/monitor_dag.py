@@ -11,6 +11,7 @@ from driftline.config import ModelConfig
 from driftline.dagkit import tasks
 from driftline.dagkit.assets import outcome_alias
 from driftline.dagkit.model_files import valid_models
+from driftline.dagkit.task_links import linked
 from driftline.dagkit.verify_rollback import VerifyRollback
 from driftline.findings import Check
 
@@ -65,7 +66,7 @@ def _extraction(config: ModelConfig) -> Any:
 
 
 def _check(config: ModelConfig, check: Check, key: Any) -> Any:
-    return task(task_id=f"check_{check.value}")(tasks.make_check)(config.model, check.value, key)
+    return linked(task(task_id=f"check_{check.value}")(tasks.make_check)(config.model, check.value, key), check)
 
 
 def _decision(config: ModelConfig, key: Any) -> Any:
@@ -75,7 +76,7 @@ def _decision(config: ModelConfig, key: Any) -> Any:
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
         outlets=[AssetAlias(outcome_alias(config.model))],
     )(tasks.decide)
-    return decide(config.model, key)
+    return linked(decide(config.model, key))
 
 
 def _branches(config: ModelConfig, key: Any) -> list[Any]:
@@ -84,7 +85,7 @@ def _branches(config: ModelConfig, key: Any) -> list[Any]:
     )
     rolled_back >> VerifyRollback(task_id=tasks.VERIFY_ROLLBACK, model=config.model, **ALERT_RETRIES)
     return [
-        task(task_id=tasks.SEND_ALERTS, **ALERT_RETRIES)(tasks.send_alerts)(config.model),
+        linked(task(task_id=tasks.SEND_ALERTS, **ALERT_RETRIES)(tasks.send_alerts)(config.model)),
         rolled_back,
         task(task_id=tasks.ALL_CLEAR, **ALERT_RETRIES)(tasks.all_clear)(config.model, key),
     ]

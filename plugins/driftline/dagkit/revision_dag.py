@@ -36,7 +36,7 @@ def _revise(model: str) -> str:
     """Revises, then sends what follows; what Slack does not take is sent by the model's next run."""
     from driftline.alerts import Link
     from driftline.dagkit.connections import airflow_monitor
-    from driftline.dagkit.links import run_url
+    from driftline.dagkit.links import alert_links, run_url
     from driftline.dagkit.sending import send_alert
     from driftline.monitoring.action import deliver_alerts
     from driftline.monitoring.revision import NotRevised, revise_model
@@ -44,7 +44,8 @@ def _revise(model: str) -> str:
     run = get_current_context()["dag_run"]
     monitor = airflow_monitor(model)
     links = (Link("Run in Airflow", run_url(run.dag_id, run.run_id)),)
-    revision = revise_model(monitor, run_id=run.run_id, links=links)
+    to_finding = alert_links(model, run.dag_id, run.run_id)
+    revision = revise_model(monitor, run_id=run.run_id, links=links, finding_links=to_finding)
     for one in revision.windows:
         before = "" if one.before is None else f"{one.before.verdict} -> "
         log.info("%s: %s%s (%s)", one.window, before, one.after.verdict, one.after.reason)

@@ -129,7 +129,7 @@ def all_clear(model: str, key: WindowKey) -> str:
 
 def _context(context: Any, model: str, key: WindowKey) -> Any:
     from driftline.alerts import Link
-    from driftline.dagkit.links import run_url, window_url
+    from driftline.dagkit.links import alert_links, run_url, window_url
     from driftline.monitoring.decision import Context
 
     run = context["dag_run"]
@@ -140,6 +140,7 @@ def _context(context: Any, model: str, key: WindowKey) -> Any:
             Link("Run in Airflow", run_url(run.dag_id, run.run_id)),
             Link("Report", window_url(model, from_key(key).end)),
         ),
+        finding_links=alert_links(model, run.dag_id, run.run_id),
     )
 
 

@@ -141,12 +141,19 @@ def _templates(report_format: ReportFormat) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["number"] = _number
+    environment.filters["percent"] = _percent
     environment.filters["cell"] = _markdown_cell
     return environment
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    """A share as a percentage; what rounds to nothing has no sign."""
+    written = f"{share * 100:.{digits}f}"
+    return f"{written.removeprefix('-') if float(written) == 0 else written} %"
 
 
 def _markdown_cell(text: object) -> str:

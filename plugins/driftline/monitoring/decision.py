@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from driftline.alerts import AlertMessage, IncidentChange, Link, compose_alert
 from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
-from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.findings import Check, Comparison, Finding, Severity, Status, by_severity
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.telling import Audience, News, tell_news, tell_resolved
@@ -22,6 +22,9 @@ from driftline.store.incidents import known_causes, open_or_update_incident, res
 from driftline.store.verdicts import record_verdict, verdict_versions
 from driftline.store.windows import replace_findings, window_findings
 from driftline.windows import Window
+
+FindingLinks = Callable[[Window, Finding], tuple[Link, ...]]
+"""Where an alert about a window leads, given the finding that leads the alert."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Context:
         Whether a historical window may alert and roll back all the same, because somebody asked.
     links:
         Where the alert leads.
+    finding_links:
+        Where it leads instead, given the window and the finding that leads the alert: to that very finding.
     revised:
         The checks that were made anew because labels arrived: incidents and alerts follow from these alone. Empty:
         the window is judged as a whole.
@@ -45,6 +50,7 @@ class Context:
     acts: bool = True
     acts_on_history: bool = False
     links: tuple[Link, ...] = ()
+    finding_links: FindingLinks | None = None
     now: datetime | None = None
     revised: frozenset[Check] = frozenset()
 
@@ -134,15 +140,21 @@ class _Judged:
     def alert(self, causes: Mapping[str, Cause], news: Sequence[News]) -> AlertMessage:
         """One message about all that is new in the window, or about some of it; ``causes`` by their incidents."""
         config = self.monitor.config
+        findings = [finding for each in news for finding in causes[each.cause].findings]
         return compose_alert(
             model=config.model,
             owner=config.owner,
             channel=config.slack_channel,
             window=self.window,
-            findings=[finding for each in news for finding in causes[each.cause].findings],
+            findings=findings,
             decision=_sentence(self.decision) + _widening([each.change for each in news]),
-            links=self.context.links,
+            links=self._links(findings),
         )
+
+    def _links(self, findings: Sequence[Finding]) -> tuple[Link, ...]:
+        if self.context.finding_links is None or not findings:
+            return self.context.links
+        return self.context.finding_links(self.window, by_severity(findings)[0])
 
 
 def _policy(monitor: Monitor) -> Policy:

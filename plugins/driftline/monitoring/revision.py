@@ -18,7 +18,7 @@ from driftline.errors import DriftlineError
 from driftline.findings import Check, Severity
 from driftline.monitoring.action import roll_back_window
 from driftline.monitoring.checks import enabled_checks, run_check
-from driftline.monitoring.decision import Context, decide_window
+from driftline.monitoring.decision import Context, FindingLinks, decide_window
 from driftline.monitoring.extract import record_extraction
 from driftline.monitoring.label_delays import learn_recent_delays
 from driftline.monitoring.monitor import Monitor
@@ -108,6 +108,7 @@ def revise_model(
     now: datetime | None = None,
     run_id: str = "",
     links: tuple[Link, ...] = (),
+    finding_links: FindingLinks | None = None,
 ) -> Revision:
     """Counts the labels that arrived since the last look, and judges the windows anew that they are of.
 
@@ -126,7 +127,13 @@ def revise_model(
     look = _next_look(monitor, moment, compare_all)
     candidates = _candidates(monitor, look)
     counted = sum(_count_changed(monitor, baseline, candidates, look) for baseline in _baselines(monitor))
-    context = Context(run_id=run_id, links=links, now=moment, revised=frozenset({Check.PERFORMANCE}))
+    context = Context(
+        run_id=run_id,
+        links=links,
+        finding_links=finding_links,
+        now=moment,
+        revised=frozenset({Check.PERFORMANCE}),
+    )
     revised, failures = _judge(monitor, context)
     _finish(monitor, look)
     return Revision(counted, tuple(revised), tuple(failures), look.compares_all)

@@ -59,29 +59,17 @@ def store_reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def newest_windows(connection: Connection) -> list[WindowSummary]:
-    """Each model's newest window that has been decided, in the order of the models' names."""
+def windows_between(
+    connection: Connection, model: str, since: datetime, until: datetime, limit: int
+) -> list[WindowSummary]:
+    """The model's windows that end after ``since`` and until ``until``, in order; of more than ``limit`` the newest."""
     newest = (
-        select(decisions.c.model, decisions.c.window_start, decisions.c.window_end)
-        .distinct(decisions.c.model)
-        .order_by(decisions.c.model, decisions.c.window_end.desc(), decisions.c.decided_at.desc())
-        .subquery()
+        _summaries()
+        .where(windows.c.model == model, windows.c.window_end > since, windows.c.window_end <= until)
+        .order_by(*_NEWEST_FIRST)
+        .limit(limit)
     )
-    summaries = _summaries().join(
-        newest,
-        and_(
-            windows.c.model == newest.c.model,
-            windows.c.window_start == newest.c.window_start,
-            windows.c.window_end == newest.c.window_end,
-        ),
-    )
-    return [_summary(row) for row in connection.execute(summaries.order_by(windows.c.model))]
-
-
-def model_windows(connection: Connection, model: str, limit: int) -> list[WindowSummary]:
-    """The model's newest windows, decided or not, the newest first."""
-    newest = _summaries().where(windows.c.model == model).order_by(*_NEWEST_FIRST).limit(limit)
-    return [_summary(row) for row in connection.execute(newest)]
+    return [_summary(row) for row in connection.execute(newest)][::-1]
 
 
 def windows_ending(connection: Connection, model: str, window_end: datetime) -> list[WindowSummary]:

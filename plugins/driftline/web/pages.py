@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from driftline.errors import InputError
+from driftline.store.overview import model_figures, model_standings
 from driftline.store.reading import (
     WindowSummary,
-    model_windows,
-    newest_windows,
     report_kinds,
     store_reading,
     window_of_run,
@@ -21,37 +22,36 @@ from driftline.store.reading import (
 from driftline.store.verdicts import verdict_versions
 from driftline.store.windows import window_findings, window_report
 from driftline.web.access import require_visible, visible_models
-from driftline.web.addresses import model_path, monitor_dag_id, monitored_model, parse_moment, window_path
+from driftline.web.addresses import (
+    model_path,
+    monitor_dag_id,
+    monitored_model,
+    parse_moment,
+    report_path,
+    stamp,
+    whole_number,
+    window_path,
+)
 from driftline.web.headers import STORED_PAGE_HEADERS
-from driftline.web.rendering import page, root_of
+from driftline.web.overview_view import STATE_WORDS, Asked, State, view_overview
+from driftline.web.rendering import page as rendered
+from driftline.web.rendering import root_of
 from driftline.web.window_view import view_window
-
-LISTED_WINDOWS = 120
-"""Thirty days of a monitor that runs every 6 hours."""
+from driftline.windows import Window
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def overview(request: Request) -> Response:
-    """One row a model: what its newest window led to, the gravest first."""
+def overview(request: Request, q: str = "", state: str = "", page: str = "1") -> Response:
+    """One row a model: how it stands, the most harmed first."""
+    asked = Asked(q.strip(), _state(state), max(whole_number(page, "page"), 1))
     with store_reading(request.app.state.open_store()) as connection:
-        newest = newest_windows(connection)
-    visible = visible_models(request, {summary.model for summary in newest})
-    shown = [summary for summary in newest if summary.model in visible]
-    ranked = sorted(shown, key=lambda summary: (-summary.severity.rank, summary.model))
-    return page(request, "overview", summaries=ranked, hidden=len(newest) - len(shown))
-
-
-@router.get("/models/{model}")
-def model(request: Request, model: str) -> Response:
-    """The model's newest windows."""
-    require_visible(request, model)
-    with store_reading(request.app.state.open_store()) as connection:
-        found = model_windows(connection, model, LISTED_WINDOWS)
-    if not found:
-        raise _no_window(model)
-    return page(request, "model", model=model, summaries=found, limit=LISTED_WINDOWS)
+        known = model_standings(connection)
+        visible = visible_models(request, {standing.model for standing in known})
+        shown = [standing for standing in known if standing.model in visible]
+        view = view_overview(shown, asked, partial(model_figures, connection))
+    return rendered(request, "overview", view=view, hidden=len(known) - len(shown), state_words=STATE_WORDS)
 
 
 @router.get("/windows/{model}/{window_end}")
@@ -65,7 +65,7 @@ def window(request: Request, model: str, window_end: str, window_start: str | No
         versions = verdict_versions(connection, model, chosen.window)
         kinds = report_kinds(connection, model, chosen.window)
     view = view_window(chosen, findings, versions)
-    return page(request, "window", view=view, summary=chosen, others=others, reports=kinds)
+    return rendered(request, "window", view=view, summary=chosen, others=others, reports=kinds)
 
 
 @router.get("/windows/{model}/{window_end}/reports/{kind}")
@@ -93,6 +93,18 @@ def dag(request: Request, dag_id: str) -> Response:
 @router.get("/dags/{dag_id}/runs/{run_id}")
 def run(request: Request, dag_id: str, run_id: str) -> Response:
     """From a monitor's run to its window."""
+    model, found = _window_of(request, dag_id, run_id)
+    return _redirect(request, f"{window_path(model, found.end)}?window_start={stamp(found.start)}")
+
+
+@router.get("/dags/{dag_id}/runs/{run_id}/reports/{kind}")
+def report_of_run(request: Request, dag_id: str, run_id: str, kind: str) -> Response:
+    """From a monitor's task to the report that it left."""
+    model, found = _window_of(request, dag_id, run_id)
+    return _redirect(request, report_path(model, found, kind))
+
+
+def _window_of(request: Request, dag_id: str, run_id: str) -> tuple[str, Window]:
     model = _model_of(dag_id)
     require_visible(request, model)
     with store_reading(request.app.state.open_store()) as connection:
@@ -103,7 +115,7 @@ def run(request: Request, dag_id: str, run_id: str) -> Response:
             f"The run {run_id} has no window: its task extract_slices has not ended yet, or another run has checked "
             "the same window since.",
         )
-    return _redirect(request, f"{window_path(model, found.end)}?window_start={found.start:%Y-%m-%dT%H:%MZ}")
+    return model, found
 
 
 def _redirect(request: Request, path: str) -> Response:
@@ -139,3 +151,11 @@ def _no_window(model: str) -> HTTPException:
         f"No such window of a model {model} is stored. It appears once the DAG {monitor_dag_id(model)} has checked it, "
         "or by: driftline check MODEL --window-end TIME. Windows older than the store keeps are gone.",
     )
+
+
+def _state(written: str) -> State | None:
+    try:
+        return State(written) if written else None
+    except ValueError:
+        allowed = ", ".join(State)
+        raise InputError(f"{written!r} is no state of a model. Choose one of: {allowed}.") from None

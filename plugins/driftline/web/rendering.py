@@ -15,8 +15,22 @@ from markupsafe import Markup
 
 from driftline.decisions import Verdict
 from driftline.findings import Finding
-from driftline.web.addresses import model_path, run_path, window_path
+from driftline.web import figures
+from driftline.web.acting_words import ACTING_FILTERS
+from driftline.web.addresses import (
+    experiment_path,
+    finding_anchor,
+    incident_path,
+    model_path,
+    query,
+    run_path,
+    serving_path,
+    stamp,
+    window_path,
+)
+from driftline.web.charts import Chart, Unit
 from driftline.web.headers import page_headers
+from driftline.web.static_files import static_path
 
 _VERDICTS = {
     None: "Not decided yet",
@@ -53,19 +67,40 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"number": _number, "moment": _moment, "verdict": _VERDICTS.__getitem__, "where": _where}
+    environment.filters |= {
+        "anchor": finding_anchor,
+        "brief": _brief,
+        "count": figures.count,
+        "metric": lambda value, name: figures.metric(name, value),
+        "metric_title": figures.metric_title,
+        "milliseconds": figures.milliseconds,
+        "plain_time": lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "query": query,
+        "share": figures.share,
+        "stamp": stamp,
+        "unit": _in_unit,
+    }
     environment.globals |= {"model_path": model_path, "run_path": run_path, "window_path": window_path}
+    environment.filters |= ACTING_FILTERS
+    environment.globals |= {
+        "experiment_path": experiment_path,
+        "incident_path": incident_path,
+        "serving_path": serving_path,
+    }
+    environment.globals["static_path"] = static_path
     # Ours, not from data: marked, so that the hashes in the policy are those of what is sent.
     environment.globals |= {
         name: Markup(loader.get_source(environment, f"{name}.jinja")[0])  # noqa: S704
-        for name in ("page_style", "page_script")
+        for name in ("page_style", "acting_style", "page_script", "theme_script")
     }
+    environment.globals["page_style"] = Markup("{page_style}{acting_style}").format(**environment.globals)
     return environment
 
 
 @cache
 def _page_headers() -> Mapping[str, str]:
     known = _environment().globals
-    return page_headers(str(known["page_style"]), str(known["page_script"]))
+    return page_headers(*(str(known[name]) for name in ("page_style", "page_script", "theme_script")))
 
 
 def _where(finding: Finding) -> str:
@@ -82,4 +117,24 @@ def _moment(moment: datetime) -> Markup:
     in_utc = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(
         f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _in_unit(value: float | None, chart: Chart) -> str:
+    match chart.unit:
+        case Unit.SHARE:
+            return figures.share(value)
+        case Unit.MILLISECONDS:
+            return figures.milliseconds(value)
+        case Unit.COUNT:
+            return figures.count(None if value is None else round(value))
+        case Unit.NUMBER:
+            return _number(value)
+
+
+def _brief(moment: datetime) -> Markup:
+    """A time in a narrow column: the page's script puts the viewer's own in its place, and UTC behind it."""
+    in_utc = moment.astimezone(UTC)
+    return Markup('<time class="brief" datetime="{}" title="{}">{}</time>').format(
+        f"{in_utc:%Y-%m-%dT%H:%M:%SZ}", f"{in_utc:%Y-%m-%d %H:%M} UTC", f"{in_utc:%-d %b %H:%M} UTC"
     )

@@ -11,8 +11,14 @@ from driftline.decisions import VerdictVersion
 from driftline.findings import Check, Finding, Status, by_severity
 from driftline.store.reading import WindowSummary
 
-SHOWN_FINDINGS = 500
-"""Rows of a table of findings; the others are counted."""
+SHOWN_SUBJECTS = 250
+"""Rows of a table of findings, one a subject; the others are counted."""
+
+SHOWN_TESTS = 30
+"""Findings of one subject; the others are counted."""
+
+SHOWN_UNEVALUATED = 500
+"""Findings that are named under one reason."""
 
 SHOWN_VERDICTS = 20
 """Versions of the verdict: the first and the newest; those between are counted."""
@@ -22,25 +28,44 @@ _AIRFLOW_RUN = re.compile(r"[A-Za-z0-9_.~:+-]+")
 
 
 @dataclass(frozen=True)
+class SubjectFindings:
+    """What one check found of one subject: the worst, and the other tests, versions and segments behind it.
+
+    Attributes
+    ----------
+    hidden:
+        How many more there are behind it than ``others`` holds.
+    """
+
+    worst: Finding
+    others: tuple[Finding, ...]
+    hidden: int
+
+
+@dataclass(frozen=True)
 class FindingTable:
-    """Findings of one status, cut to what a page can hold.
+    """Findings of one status by subject, cut to what a page can hold.
 
     Attributes
     ----------
     total:
-        How many there are; ``findings`` may be fewer.
+        Findings in all.
+    hidden:
+        Subjects that the page has no room for.
     """
 
-    findings: tuple[Finding, ...]
+    subjects: tuple[SubjectFindings, ...]
     total: int
+    hidden: int
 
 
 @dataclass(frozen=True)
 class Unevaluated:
-    """Findings that share a reason why nothing could be said."""
+    """Findings that share a reason why nothing could be said; ``total`` may be more than ``findings``."""
 
     reason: str
-    findings: FindingTable
+    findings: tuple[Finding, ...]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -107,9 +132,19 @@ def _by_reason(findings: Iterable[Finding]) -> tuple[Unevaluated, ...]:
     for finding in findings:
         reasons.setdefault(finding.reason, []).append(finding)
     commonest_first = sorted(reasons.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-    return tuple(Unevaluated(reason, _table(found)) for reason, found in commonest_first)
+    return tuple(
+        Unevaluated(reason, tuple(by_severity(found)[:SHOWN_UNEVALUATED]), len(found))
+        for reason, found in commonest_first
+    )
 
 
 def _table(findings: Iterable[Finding]) -> FindingTable:
     ranked = by_severity(findings)
-    return FindingTable(tuple(ranked[:SHOWN_FINDINGS]), len(ranked))
+    by_subject: dict[tuple[str, str], list[Finding]] = {}
+    for finding in ranked:
+        by_subject.setdefault((finding.check, finding.subject), []).append(finding)
+    subjects = [
+        SubjectFindings(found[0], tuple(found[1 : SHOWN_TESTS + 1]), len(found[SHOWN_TESTS + 1 :]))
+        for found in by_subject.values()
+    ]
+    return FindingTable(tuple(subjects[:SHOWN_SUBJECTS]), len(ranked), len(subjects[SHOWN_SUBJECTS:]))

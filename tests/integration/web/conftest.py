@@ -12,13 +12,22 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 
+from driftline.config import ModelConfig
 from driftline.decisions import Verdict
+from driftline.errors import ConnectionNotConfigured
 from driftline.findings import Check, Comparison, Finding, Severity, Status
+from driftline.profiles import NumericProfile
+from driftline.profiles.binning import Floats
+from driftline.profiles.roles import Role
+from driftline.profiles.slices import SliceKey
+from driftline.store.baselines import activate_baseline, add_baseline, write_baseline_profiles
 from driftline.store.decisions import DecisionRecord, record_decision
 from driftline.store.engine import store_transaction
+from driftline.store.slices import CountedSlices, Fingerprint, Part, replace_slices
 from driftline.store.tables import baselines
 from driftline.store.verdicts import record_verdict
 from driftline.store.windows import WindowRecord, record_window, replace_findings, replace_report
+from driftline.web.acting import Acting, Actor
 from driftline.web.app import create_app
 from driftline.windows import Window
 
@@ -34,6 +43,10 @@ class Host:
     store: Engine | Exception
     hidden: set[str] = field(default_factory=set)
     refusal: Exception | None = None
+    unchangeable: set[str] = field(default_factory=set)
+    user: str = "ann"
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    site: str = ""
 
     def open_store(self) -> Engine:
         if isinstance(self.store, Exception):
@@ -44,6 +57,21 @@ class Host:
         if self.refusal is not None:
             raise self.refusal
         return self.visible
+
+    def require_actor(self) -> Actor:
+        return Actor(f"id of {self.user}", self.user, lambda models: set(models) - self.unchangeable)
+
+    def acting(self) -> Acting:
+        return Acting(
+            require_actor=self.require_actor,
+            signing_key=lambda: "a key for tests, of some length",
+            site=lambda: self.site,
+            models=lambda: self.models,
+            resolve=self.resolve,
+        )
+
+    def resolve(self, connection_id: str) -> str:
+        raise ConnectionNotConfigured(f"No connection {connection_id}.")
 
     def visible(self, models: Collection[str]) -> set[str]:
         return set(models) - self.hidden
@@ -57,7 +85,7 @@ def host(store_engine: Engine) -> Host:
 @pytest.fixture
 def browser(host: Host) -> Iterator[TestClient]:
     airflow = FastAPI(root_path="/airflow")
-    airflow.mount("/driftline", create_app(host.open_store, host.require_reader))
+    airflow.mount("/driftline", create_app(host.open_store, host.require_reader, host.acting()))
     with TestClient(airflow, base_url=f"http://localhost{PREFIX}/", follow_redirects=False) as client:
         client.headers["accept"] = "text/html"
         yield client
@@ -78,6 +106,24 @@ class Results:
                 WindowRecord(model=model, window=window, baseline_id=baseline_id.scalar_one(), run_id=run_id, **values),
             )
 
+    def counted(self, reference: Floats, current: Floats, feature: str = "amount", window: Window = DAY) -> None:
+        """A baseline in force with one numeric feature, and a window that was counted by it."""
+        before = NumericProfile.of_baseline(reference)
+        period = Window(window.start - timedelta(days=30), window.start)
+        with store_transaction(self.engine) as connection:
+            baseline = add_baseline(connection, "fraud", period, {feature: (Role.FEATURE, before.binning)})
+            write_baseline_profiles(connection, baseline, {"": {feature: before}})
+            activate_baseline(connection, baseline, before.rows, {})
+            now = NumericProfile.of(current, before.binning)
+            replace_slices(
+                connection,
+                baseline,
+                Part.PREDICTIONS,
+                {window.start: Fingerprint(now.rows, None)},
+                CountedSlices({SliceKey(window.start, "v2", ""): {feature: now}}),
+            )
+            record_window(connection, WindowRecord("fraud", window, baseline.baseline_id, 1000, 250, 1, "scheduled__1"))
+
     def verdict(self, at: datetime, *performance: Finding, **changes: Any) -> None:
         """A version of the verdict, as deciding writes it beside the decision."""
         with store_transaction(self.engine) as connection:
@@ -87,9 +133,9 @@ class Results:
         with store_transaction(self.engine) as connection:
             record_decision(connection, _decided(model, window, **changes), window.end)
 
-    def findings(self, check: Check, *found: Finding, window: Window = DAY) -> None:
+    def findings(self, check: Check, *found: Finding, window: Window = DAY, model: str = "fraud") -> None:
         with store_transaction(self.engine) as connection:
-            replace_findings(connection, "fraud", window, check, found)
+            replace_findings(connection, model, window, check, found)
 
     def report(self, kind: str, body: str, window: Window = DAY) -> None:
         with store_transaction(self.engine) as connection:
