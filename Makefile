@@ -13,7 +13,7 @@ AIRFLOW_TESTS := tests/browser tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
 # Debian's packages that some tests need; those tests are skipped where the packages may not be installed.
-TEST_PACKAGES := chromium
+TEST_PACKAGES := chromium prometheus
 
 # Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
 # thousands of files at every start.
