@@ -28,6 +28,8 @@ from driftline.config.durations import format_duration
 from driftline.config.experiment_config import ABTestConfig
 from driftline.config.model_config import ModelConfig
 from driftline.store.tables import ABOUT, SCHEMA, metadata
+from driftline.web.metrics.catalogue import CATALOGUE
+from driftline.web.metrics.definition import Definition
 
 PAGE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
@@ -39,6 +41,7 @@ Made from the code by `python docs/generate_reference.py`. What things are for, 
 - [An experiment's file](#an-experiments-file)
 - [Commands](#commands)
 - [Tables](#tables)
+- [Metrics](#metrics)
 """
 MODEL = """## A model's file
 
@@ -58,13 +61,19 @@ TABLES = f"""## Tables
 In the schema `{SCHEMA}` of the database behind the connection `driftline_store`. Only Driftline writes to them; a role
 that reads them needs `SELECT` alone. Times are `timestamptz`. **Bold** columns are the key.
 """
+METRICS = """## Metrics
+
+What Prometheus scrapes from `/driftline/metrics` of Airflow's API server. Whatever a model has no value for is left
+out.
+"""
 KEYS = "| key | type | default | |\n|---|---|---|---|"
 
 
 def reference() -> str:
     """The whole page."""
     parts = [HEAD, MODEL, _keys(ModelConfig), EXPERIMENT, _keys(ABTestConfig), COMMANDS, *_commands(), TABLES]
-    return "\n".join([*parts, *(_table(table) for table in sorted(metadata.tables.values(), key=lambda one: one.name))])
+    tables = sorted(metadata.tables.values(), key=lambda one: one.name)
+    return "\n".join([*parts, *map(_table, tables), METRICS, *map(_metric, CATALOGUE)]) + "\n"
 
 
 def _keys(model: type[BaseModel]) -> str:
@@ -184,6 +193,13 @@ def _table(table: Table) -> str:
         f"| {_named(column)} | {_column_type(column)} | {_refers(column)} |" for column in table.columns
     )
     return f"### {table.name}\n\n{table.info[ABOUT]}\n\n| column | type | |\n|---|---|---|\n{columns}\n"
+
+
+def _metric(metric: Definition) -> str:
+    """A row of the table; the first brings the head."""
+    head = "| metric | type | labels | |\n|---|---|---|---|\n" if metric is CATALOGUE[0] else ""
+    labels = ", ".join(f"`{name}`" for name in metric.labels)
+    return f"{head}| `{metric.full_name}` | {metric.kind} | {labels} | {_cell(metric.help)} |"
 
 
 def _named(column: Column[Any]) -> str:

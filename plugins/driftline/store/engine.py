@@ -21,8 +21,13 @@ _UNDEFINED = frozenset({"42P01", "42703", "3F000"})
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
-def create_store_engine(url: str) -> Engine:
+def create_store_engine(url: str, connect_timeout: int = _CONNECT_TIMEOUT_SECONDS) -> Engine:
     """An engine for ``url`` (``postgresql://…``); tasks are short-lived processes, so it keeps no pool.
+
+    Parameters
+    ----------
+    connect_timeout:
+        Seconds after which a server that does not answer is given up.
 
     Raises
     ------
@@ -41,7 +46,7 @@ def create_store_engine(url: str) -> Engine:
         parsed,
         poolclass=NullPool,
         connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            "connect_timeout": connect_timeout,
             "options": "-c timezone=UTC -c search_path=pg_catalog",
         },
     )
