@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from driftline.cli.experiments_report import record_json, show_record, told_ends
+from driftline.cli.experiments_report import show_record
 from driftline.cli.options import DEFAULT_MODELS, AsJson, Models
 from driftline.errors import InputError
+from driftline.monitoring.experiment_report import record_json, told_ends, verdict_json
 
 if TYPE_CHECKING:
     from driftline.config.experiment_config import ABTestConfig
@@ -95,19 +96,7 @@ def show(
         classical = fixed_horizon_results(connection, record) if fixed_horizon else {}
     ends = _ends(controller, record.config, traffic_per_day)
     if as_json:
-        ruled = [
-            {
-                "number": verdict.number,
-                "at": verdict.decided_at.isoformat(),
-                "verdict": verdict.verdict.value,
-                "winner": verdict.ruling.winner,
-                "reason": verdict.ruling.reason,
-                "actor": verdict.actor,
-                "is_override": verdict.is_override,
-                "routes_revision": verdict.acted_revision,
-            }
-            for verdict in history
-        ]
+        ruled = [verdict_json(verdict) for verdict in history]
         typer.echo(json.dumps({**record_json(record), "verdicts": ruled, "fixed_horizon": classical, **ends}, indent=2))
         return
     console = Console(soft_wrap=True)

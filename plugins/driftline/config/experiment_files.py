@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from driftline.config.experiment_config import ABTestConfig
-from driftline.config.loader import read_validated, yaml_files
+from driftline.config.loader import read_validated, validated, yaml_files
 from driftline.errors import ConfigError
+
+_GUIDE = "docs/AB_TESTING.md"
 
 
 def load_experiment(path: Path) -> ABTestConfig:
@@ -17,7 +20,18 @@ def load_experiment(path: Path) -> ABTestConfig:
     ConfigError
         With one line per fault: file, key path, what was found, what is expected.
     """
-    return read_validated(path, ABTestConfig, key="experiment", guide="docs/AB_TESTING.md")
+    return read_validated(path, ABTestConfig, key="experiment", guide=_GUIDE)
+
+
+def described_experiment(document: Any, where: str) -> ABTestConfig:
+    """The experiment that a document, such as the body of a request, describes as a file would.
+
+    Raises
+    ------
+    ConfigError
+        With one line per fault.
+    """
+    return validated(document, ABTestConfig, where=where, key="experiment", guide=_GUIDE)
 
 
 def load_valid_experiments(folder: Path) -> tuple[dict[str, ABTestConfig], list[str]]:

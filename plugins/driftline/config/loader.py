@@ -41,14 +41,18 @@ def read_validated(path: Path, shape: type[Shape], *, key: str, guide: str) -> S
     key, guide
         The key that every such file has, and where all keys are described.
     """
-    content = _parse(path)
+    return validated(_parse(path), shape, where=str(path), key=key, guide=guide)
+
+
+def validated(content: Any, shape: type[Shape], *, where: str, key: str, guide: str) -> Shape:
+    """What came from ``where`` as a ``shape``; `ConfigError` with one line per fault."""
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: found {_shown(content)} where a mapping with the key `{key}` is expected.")
+        raise ConfigError(f"{where}: found {_shown(content)} where a mapping with the key `{key}` is expected.")
     try:
         return shape.model_validate(content)
     except ValidationError as invalid:
         errors = [error for error in invalid.errors(include_url=False) if not _is_other_branch(error)]
-        raise ConfigError("\n".join(_fault(path, error, guide) for error in errors)) from None
+        raise ConfigError("\n".join(_fault(where, error, guide) for error in errors)) from None
 
 
 def load_models(folder: Path) -> dict[str, ModelConfig]:
@@ -145,15 +149,15 @@ _MESSAGES = {"model_type": "keys and values are expected"}
 """Where pydantic's own words name our classes."""
 
 
-def _fault(path: Path, error: ErrorDetails, guide: str) -> str:
+def _fault(where: str, error: ErrorDetails, guide: str) -> str:
     key_path = _key_path(error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"{path}: {key_path}: is not a known key. Check its spelling against {guide}."
+        return f"{where}: {key_path}: is not a known key. Check its spelling against {guide}."
     if error["type"] == "missing":
-        return f"{path}: {key_path}: is missing."
+        return f"{where}: {key_path}: is missing."
     message = _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))
     found = "" if isinstance(error["input"], dict) else f" found {_shown(error['input'])};"
-    return f"{path}: {key_path}:{found} {message}."
+    return f"{where}: {key_path}:{found} {message}."
 
 
 def _key_path(location: tuple[int | str, ...]) -> str:

@@ -118,6 +118,12 @@ def rollbacks_of(
     return [_rollback(row) for row in connection.execute(query)]
 
 
+def rollbacks_of_incident(connection: Connection, incident_id: int) -> list[Rollback]:
+    """Those that belong to the incident, the newest first."""
+    query = select(rollbacks).where(rollbacks.c.incident_id == incident_id).order_by(rollbacks.c.rollback_id.desc())
+    return [_rollback(row) for row in connection.execute(query)]
+
+
 def recently_done(connection: Connection, model: str, now: datetime) -> list[datetime]:
     """When the rollbacks of the last day changed the model's routes."""
     query = select(rollbacks.c.done_at).where(rollbacks.c.model == model, rollbacks.c.done_at > now - FLAP_SPAN)

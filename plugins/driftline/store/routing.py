@@ -89,10 +89,7 @@ def change_routes(
         return earlier
     before = current_routes(connection, model)
     if expected_revision is not None and expected_revision != before.revision:
-        raise RoutesChanged(
-            f"The routes of {model!r} are at revision {before.revision}, and the change was decided on revision "
-            f"{expected_revision}. Read the routes again and decide anew."
-        )
+        raise RoutesChanged(_changed(model, before.revision, expected_revision))
     _refuse_unfit(versions(connection, model), model, exact)
     change = RouteChange(
         model=model,
@@ -107,6 +104,21 @@ def change_routes(
     )
     _write(connection, change, _placed(before, exact, strategy, salt))
     return change
+
+
+def require_revision(connection: Connection, model: str, expected: int) -> Routes:
+    """The routes, locked until the transaction ends: what is done next is done to these.
+
+    Raises
+    ------
+    RoutesChanged
+        When they are at another revision than ``expected``.
+    """
+    lock_model(connection, model)
+    now = current_routes(connection, model)
+    if now.revision != expected:
+        raise RoutesChanged(_changed(model, now.revision, expected))
+    return now
 
 
 def change_by_cause(connection: Connection, model: str, cause_key: str) -> RouteChange | None:
@@ -155,6 +167,13 @@ def last_stable_version(connection: Connection, model: str, bad_version: str) ->
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def _changed(model: str, now: int, expected: int) -> str:
+    return (
+        f"The routes of {model!r} are at revision {now}, and the change was decided on revision {expected}. "
+        "Read the routes again and decide anew."
+    )
 
 
 def _placed(

@@ -67,6 +67,12 @@ def all_silences(connection: Connection, model: str | None = None, limit: int = 
     return tuple(map(_silence, connection.execute(query)))
 
 
+def known_silence(connection: Connection, silence_id: int) -> Silence | None:
+    """The silence of that number, in force or over."""
+    row = connection.execute(select(silences).where(silences.c.silence_id == silence_id)).one_or_none()
+    return None if row is None else _silence(row)
+
+
 def end_silence(connection: Connection, silence_id: int, *, ended_by: str, at: datetime) -> Silence:
     """Ends a silence before its time.
 

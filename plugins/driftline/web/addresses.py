@@ -25,6 +25,18 @@ def window_path(model: str, window_end: datetime) -> str:
     return f"windows/{quote(model, safe='')}/{stamp(window_end)}"
 
 
+def serving_path(model: str) -> str:
+    return f"serving/{quote(model, safe='')}"
+
+
+def incident_path(incident_id: int) -> str:
+    return f"incidents/{incident_id}"
+
+
+def experiment_path(experiment: str) -> str:
+    return f"experiments/{quote(experiment, safe='')}"
+
+
 def report_path(model: str, window: Window, kind: str) -> str:
     """A stored report of a window (``drift``, ``quality``)."""
     return f"{window_path(model, window.end)}/reports/{quote(kind, safe='')}?window_start={stamp(window.start)}"

@@ -22,6 +22,10 @@ STATIC_HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+API_HEADERS: Mapping[str, str] = MappingProxyType(
+    {**_ALWAYS, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+)
+
 # The empty sandbox: no scripts, no forms, no popups, and an origin of its own, so that whatever a stored report
 # holds, it reads nothing of Airflow's and sends nothing anywhere.
 STORED_PAGE_HEADERS: Mapping[str, str] = MappingProxyType(

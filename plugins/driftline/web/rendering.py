@@ -16,7 +16,18 @@ from markupsafe import Markup
 from driftline.decisions import Verdict
 from driftline.findings import Finding
 from driftline.web import figures
-from driftline.web.addresses import finding_anchor, model_path, query, run_path, stamp, window_path
+from driftline.web.acting_words import ACTING_FILTERS
+from driftline.web.addresses import (
+    experiment_path,
+    finding_anchor,
+    incident_path,
+    model_path,
+    query,
+    run_path,
+    serving_path,
+    stamp,
+    window_path,
+)
 from driftline.web.charts import Chart, Unit
 from driftline.web.headers import page_headers
 from driftline.web.static_files import static_path
@@ -70,12 +81,19 @@ def _environment() -> Environment:
         "unit": _in_unit,
     }
     environment.globals |= {"model_path": model_path, "run_path": run_path, "window_path": window_path}
+    environment.filters |= ACTING_FILTERS
+    environment.globals |= {
+        "experiment_path": experiment_path,
+        "incident_path": incident_path,
+        "serving_path": serving_path,
+    }
     environment.globals["static_path"] = static_path
     # Ours, not from data: marked, so that the hashes in the policy are those of what is sent.
     environment.globals |= {
         name: Markup(loader.get_source(environment, f"{name}.jinja")[0])  # noqa: S704
-        for name in ("page_style", "page_script", "theme_script")
+        for name in ("page_style", "acting_style", "page_script", "theme_script")
     }
+    environment.globals["page_style"] = Markup("{page_style}{acting_style}").format(**environment.globals)
     return environment
 
 

@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 
+from driftline.config import ModelConfig
 from driftline.decisions import Verdict
+from driftline.errors import ConnectionNotConfigured
 from driftline.findings import Check, Comparison, Finding, Severity, Status
 from driftline.profiles import NumericProfile
 from driftline.profiles.binning import Floats
@@ -25,6 +27,7 @@ from driftline.store.slices import CountedSlices, Fingerprint, Part, replace_sli
 from driftline.store.tables import baselines
 from driftline.store.verdicts import record_verdict
 from driftline.store.windows import WindowRecord, record_window, replace_findings, replace_report
+from driftline.web.acting import Acting, Actor
 from driftline.web.app import create_app
 from driftline.windows import Window
 
@@ -40,6 +43,10 @@ class Host:
     store: Engine | Exception
     hidden: set[str] = field(default_factory=set)
     refusal: Exception | None = None
+    unchangeable: set[str] = field(default_factory=set)
+    user: str = "ann"
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    site: str = ""
 
     def open_store(self) -> Engine:
         if isinstance(self.store, Exception):
@@ -50,6 +57,21 @@ class Host:
         if self.refusal is not None:
             raise self.refusal
         return self.visible
+
+    def require_actor(self) -> Actor:
+        return Actor(f"id of {self.user}", self.user, lambda models: set(models) - self.unchangeable)
+
+    def acting(self) -> Acting:
+        return Acting(
+            require_actor=self.require_actor,
+            signing_key=lambda: "a key for tests, of some length",
+            site=lambda: self.site,
+            models=lambda: self.models,
+            resolve=self.resolve,
+        )
+
+    def resolve(self, connection_id: str) -> str:
+        raise ConnectionNotConfigured(f"No connection {connection_id}.")
 
     def visible(self, models: Collection[str]) -> set[str]:
         return set(models) - self.hidden
@@ -63,7 +85,7 @@ def host(store_engine: Engine) -> Host:
 @pytest.fixture
 def browser(host: Host) -> Iterator[TestClient]:
     airflow = FastAPI(root_path="/airflow")
-    airflow.mount("/driftline", create_app(host.open_store, host.require_reader))
+    airflow.mount("/driftline", create_app(host.open_store, host.require_reader, host.acting()))
     with TestClient(airflow, base_url=f"http://localhost{PREFIX}/", follow_redirects=False) as client:
         client.headers["accept"] = "text/html"
         yield client

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 from fastapi import HTTPException
 from fastapi.routing import APIRoute
@@ -19,15 +21,52 @@ ADDRESSES = (
     "windows/fraud/2026-03-02T06:00Z/reports/drift",
     "dags/monitor__fraud",
     "dags/monitor__fraud/runs/scheduled__1",
+    "serving",
+    "serving/fraud",
+    "serving/fraud/promote",
+    "rollbacks/1",
+    "incidents",
+    "incidents/1",
+    "experiments",
+    "experiments/ab",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab",
     "dags/monitor__fraud/runs/scheduled__1/reports/drift",
     "static/charts.js",
 )
+SENT_TO = (
+    "serving/fraud/promote",
+    "rollbacks/1/approve",
+    "incidents/1/acknowledge",
+    "silences/1/end",
+    "experiments/ab/stop",
+    "api/experiments",
+    "api/experiments/ab/start",
+    "api/experiments/ab/stop",
+    "api/experiments/ab/verdict",
+)
+"""Where forms go; the tests of each page send them."""
 
 
 def test_the_addresses_tried_here_are_all_there_are(host: Host) -> None:
     routes = create_app(host.open_store, host.require_reader).routes
     assert all(isinstance(route, APIRoute) for route in routes), "a mount would stand outside the dependency"
-    assert len(routes) == len(ADDRESSES)
+    assert sum("GET" in route.methods for route in routes if isinstance(route, APIRoute)) == len(ADDRESSES)
+    assert len(routes) == len(ADDRESSES) + len(SENT_TO)
+
+
+@pytest.mark.parametrize("address", SENT_TO)
+def test_a_form_of_nobody_is_refused(browser: TestClient, host: Host, address: str) -> None:
+    host.refusal = LoginRequired("/airflow/api/v2/auth/login?next=x")
+    answer = browser.post(address, data={"reason": "x"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/airflow/api/v2/auth/login?next=x")
+
+
+def test_pages_that_nothing_is_lent_to_only_show(host: Host) -> None:
+    with TestClient(create_app(host.open_store, host.require_reader)) as client:
+        assert client.get("/serving").status_code == 200
+        assert client.post("/serving/fraud/promote", data={}).status_code == 403
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -61,7 +100,7 @@ def test_a_reader_without_the_right_is_refused(browser: TestClient, results: Res
     host.refusal = HTTPException(403, "You may not see Airflow's site.")
     answer = browser.get(address)
     assert answer.status_code == 403
-    assert "You may not see Airflow&#39;s site." in answer.text
+    assert "You may not see Airflow's site." in unescape(answer.text)
 
 
 def test_a_database_that_is_down_is_said_to_be(browser: TestClient, host: Host) -> None:
