@@ -126,7 +126,7 @@ def test_an_incident_leads_to_its_window(site: Site, reader: Open) -> None:
 
 
 def test_an_experiment_shows_the_arms_effect_and_verdict_of_the_tables(site: Site, reader: Open) -> None:
-    model, name = next(iter(site.fleet.experiments.items()))
+    _model, name = next(iter(site.fleet.experiments.items()))
     page = reader().open("experiments")
     expect(page.get_by_role("region", name="Experiments").locator("tbody tr")).to_have_count(
         len(site.fleet.experiments)

@@ -27,8 +27,8 @@ def pages(site: Site) -> dict[str, str]:
         "experiment": f"experiments/{name}",
         "serving": "serving",
         "serving of a model": f"serving/{model}",
-        "a review": f"serving/{model}/promote?version={site.fleet.model(model).versions[0]}&percent=5&reason=x&revision="
-        + str(site.rows("SELECT revision FROM driftline.route_revisions WHERE model = %s", model)[0][0]),
+        "a review": f"serving/{model}/promote?version={site.fleet.model(model).versions[0]}&percent=5&reason=x"
+        f"&revision={site.rows('SELECT revision FROM driftline.route_revisions WHERE model = %s', model)[0][0]}",
     }
 
 
