@@ -13,17 +13,17 @@ AIRFLOW_TESTS := tests/browser tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
 # Debian's packages that some tests need; those tests are skipped where the packages may not be installed.
-TEST_PACKAGES := chromium
+TEST_PACKAGES := chromium prometheus
 
 # Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
 # thousands of files at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop clean status test lint format bench lock setup
+.PHONY: help demo stop clean status test lint format bench bench-pages lock setup
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## Set up and start everything, and show it at work on real data
 	@"$(BIN)/python" -m include.demo.run up
@@ -61,6 +61,9 @@ format: $(READY) ## Put the code into its style
 
 bench: $(READY) ## Measure speed and memory
 	@"$(BIN)/python" -m tests.benchmarks.run
+
+bench-pages: $(READY) ## Measure how long each page takes
+	@"$(BIN)/python" -m tests.benchmarks.pages
 
 lock: $(READY) ## Pin requirements.in into requirements.txt
 	@$(UV) pip compile --universal --python-version 3.11 --quiet --upgrade requirements.in -o requirements.txt

@@ -28,6 +28,7 @@ from driftline.config.durations import format_duration
 from driftline.config.experiment_config import ABTestConfig
 from driftline.config.model_config import ModelConfig
 from driftline.store.tables import ABOUT, SCHEMA, metadata
+from driftline.web.metrics.catalogue import CATALOGUE
 
 PAGE = Path(__file__).with_name("REFERENCE.md")
 HEAD = """# Reference
@@ -39,6 +40,7 @@ Made from the code by `python docs/generate_reference.py`. What things are for, 
 - [An experiment's file](#an-experiments-file)
 - [Commands](#commands)
 - [Tables](#tables)
+- [Metrics](#metrics)
 """
 MODEL = """## A model's file
 
@@ -58,13 +60,22 @@ TABLES = f"""## Tables
 In the schema `{SCHEMA}` of the database behind the connection `driftline_store`. Only Driftline writes to them; a role
 that reads them needs `SELECT` alone. Times are `timestamptz`. **Bold** columns are the key.
 """
+METRICS = """## Metrics
+
+What `/driftline/metrics` of Airflow's API server tells Prometheus, made from the tables at each scrape.
+`dashboards/prometheus/` has the scrape configuration, recording and alerting rules.
+
+| metric | type | labels | |
+|---|---|---|---|
+"""
 KEYS = "| key | type | default | |\n|---|---|---|---|"
 
 
 def reference() -> str:
     """The whole page."""
-    parts = [HEAD, MODEL, _keys(ModelConfig), EXPERIMENT, _keys(ABTestConfig), COMMANDS, *_commands(), TABLES]
-    return "\n".join([*parts, *(_table(table) for table in sorted(metadata.tables.values(), key=lambda one: one.name))])
+    tables = [_table(table) for table in sorted(metadata.tables.values(), key=lambda one: one.name)]
+    files = [MODEL, _keys(ModelConfig), EXPERIMENT, _keys(ABTestConfig)]
+    return "\n".join([HEAD, *files, COMMANDS, *_commands(), TABLES, *tables, METRICS + _metrics()])
 
 
 def _keys(model: type[BaseModel]) -> str:
@@ -197,6 +208,14 @@ def _column_type(column: Column[Any]) -> str:
 
 def _refers(column: Column[Any]) -> str:
     return ", ".join(f"`{key.column.table.name}.{key.column.name}`" for key in column.foreign_keys)
+
+
+def _metrics() -> str:
+    rows = (
+        (f"`{one.full_name}`", one.kind.value, ", ".join(f"`{name}`" for name in one.labels), _cell(one.help))
+        for one in CATALOGUE
+    )
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _first_line(model: type[BaseModel]) -> str:

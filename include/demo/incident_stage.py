@@ -125,7 +125,7 @@ def set_stage(stack: Stack, urls: Urls) -> Iterator[IncidentStage]:
     """
     port, faults_file = first_free_port(SERVING_PORT), stack.state / "faults.json"
     variables = {
-        ROUTES_VARIABLE: urls.store,
+        ROUTES_VARIABLE: urls.router,
         LOG_VARIABLE: urls.log_owner,
         MODELS_VARIABLE: str(stack.models_folder),
         FAULTS_VARIABLE: str(faults_file),

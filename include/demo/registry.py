@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import Connection
 
-from driftline.local.provisioning import Urls
+from driftline.local.provisioning import DASHBOARDS, ROUTER, Urls
 from driftline.serving import VersionStatus
 from driftline.store.engine import create_store_engine, store_transaction
+from driftline.store.grants import Reader, grant_reading
 from driftline.store.registry import change_routes, current_routes, register_version, set_status
 from include.demo.log import PREDICTIONS, replay_of_log
 from include.demo.training import TAKEOVER
@@ -27,6 +28,13 @@ def register_versions(urls: Urls, models_folder: Path) -> None:
         for model in PREDICTIONS:
             _put_into_production(connection, model, "v1", models_folder, replay.log_start)
             _put_into_production(connection, model, "v2", models_folder, TAKEOVER + replay.shift)
+
+
+def grant_readers(urls: Urls) -> None:
+    """Lets serving applications read the routes and Grafana the results, each by a role that sees nothing else."""
+    with store_transaction(create_store_engine(urls.store)) as connection:
+        grant_reading(connection, ROUTER, Reader.ROUTING)
+        grant_reading(connection, DASHBOARDS, Reader.DASHBOARDS)
 
 
 def _put_into_production(connection: Connection, model: str, version: str, folder: Path, start: datetime) -> None:

@@ -206,8 +206,9 @@ def _start_receiver(stack: Stack) -> None:
 
 
 def _register_versions(stack: Stack, urls: Urls) -> None:
-    from include.demo.registry import register_versions
+    from include.demo.registry import grant_readers, register_versions
 
+    grant_readers(urls)
     register_versions(urls, stack.models_folder)
 
 

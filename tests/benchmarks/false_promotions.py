@@ -23,12 +23,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from driftline.experiments.analysis import analyse
 from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.clustering import Reference
+from driftline.experiments.comparison import differences
 from driftline.experiments.confidence_sequence import DEFAULT_TUNING, critical_multiple
 from driftline.experiments.design import ExperimentDesign, MeasuredMetric, Spending
 from driftline.experiments.group_sequential import boundaries
 from driftline.experiments.metric import MetricKind, MetricRole
 from driftline.experiments.moments import UnitMoments
 from driftline.experiments.sample_ratio import ALARM_BELOW
+from tests.unit.experiments.returning_entities import METRICS, arm_of, rows_of
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence" / "false_promotions.md"
 DAYS, EVERY_MINUTES, LOOKS = 14, 5, 28
@@ -37,6 +40,17 @@ PER_STEP = 60
 """Predictions per arm and look: 0.4 predictions a second for the model."""
 ALPHA, MINIMUM = 0.05, 200
 CHUNK = 250
+CELL_METRICS = [
+    MeasuredMetric(name="roc_auc", kind=MetricKind.ROC_AUC, role=MetricRole.PRIMARY, higher_is_better=True),
+    MeasuredMetric(
+        name="latency_p95",
+        kind=MetricKind.LATENCY_QUANTILE,
+        role=MetricRole.GUARDRAIL,
+        higher_is_better=False,
+        quantile=0.95,
+    ),
+    MeasuredMetric(name="fairness_gap", kind=MetricKind.FAIRNESS_GAP, role=MetricRole.SIGNAL, higher_is_better=False),
+]
 Floats = NDArray[np.float64]
 
 
@@ -129,6 +143,32 @@ def _both(n: Floats, s: Floats) -> tuple[float, float]:
     return effect / clustered, effect / plain if plain else 0.0
 
 
+def returning_cells(tests: int, seed: int) -> dict[str, int]:
+    """The same for metrics that are read from counted cells: 20 predictions of each of 400 entities an arm."""
+    rng = np.random.default_rng(seed)
+    entities, visits = 400, 20
+    fractions = [step / LOOKS for step in range(1, LOOKS + 1)]
+    bounds = boundaries(ALPHA, fractions, Spending.OBRIEN_FLEMING, is_last=True)
+    found = {f"{each.name}, {told}": 0 for each in CELL_METRICS for told in ("by entity", "each prediction a unit")}
+    for _ in range(tests):
+        whole = [rows_of(rng, entities, visits) for _ in range(2)]
+        # Fixed by the rows of the first of 28 looks, as an experiment fixes it by its first 400.
+        first = [arm_of(rows.upto(entities * visits // LOOKS), None) for rows in whole]
+        reference = Reference.of(first, METRICS)
+        assert reference is not None
+        crossed = dict.fromkeys(found, False)
+        for look, bound in enumerate(bounds, start=1):
+            seen = [rows.upto(entities * visits * look // LOOKS) for rows in whole]
+            for told, by in (("by entity", reference), ("each prediction a unit", None)):
+                control, treatment = (arm_of(rows, by) for rows in seen)
+                for metric in CELL_METRICS:
+                    z = [each.z for each in differences(metric, "b", control, treatment, 2) if not each.missing]
+                    crossed[f"{metric.name}, {told}"] |= any(abs(each) >= bound for each in z)
+        for name in found:
+            found[name] += crossed[name]
+    return found
+
+
 def agreement(tests: int, seed: int) -> tuple[int, int]:
     """Simulated tests in which `analyse`, called at every look of 4 hours, decides as the arrays above do; and all."""
     rng = np.random.default_rng(seed)
@@ -196,6 +236,8 @@ def main() -> None:
     shares = timed(lambda: rates(tests, 0.9, 1))
     stops = timed(lambda: false_stops(tests, 0.005, 2))
     entities = timed(lambda: returning(returning_tests, 3))
+    cell_tests = max(arguments.tests // 20, 1)
+    cells = timed(lambda: returning_cells(cell_tests, 5))
     same, compared = agreement(40, 4)
     lines = [
         "# False promotions: A/A tests under peeking",
@@ -227,6 +269,14 @@ def main() -> None:
             f"in how well they are predicted; group sequential, {LOOKS} looks, O'Brien-Fleming.",
             entities,
             returning_tests,
+        ),
+        *table(
+            "Entities that return, and metrics that are read from counted cells",
+            f"{cell_tests:,} tests, 400 entities per arm with 20 predictions each, alike within an entity (labels, "
+            f"scores, latencies, predictions); {LOOKS} looks, O'Brien-Fleming. By entity: the variance is "
+            "multiplied by the design effect, which is measured by what the first look's rows fix.",
+            cells,
+            cell_tests,
         ),
         "",
         f"The arrays of this simulation and `driftline.experiments.analysis.analyse`, called three times per planned "

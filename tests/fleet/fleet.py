@@ -26,7 +26,7 @@ from tests.fleet.copying import copy_lines, copy_rows
 from tests.fleet.course import Course
 from tests.fleet.experiments import add_one, experiment_name
 from tests.fleet.findings import COLUMNS, Line, model_lines, written_lines
-from tests.fleet.plan import HOUR, FleetModel, FleetSize, planned
+from tests.fleet.plan import HOUR, FleetModel, FleetSize, live_end, planned
 from tests.fleet.results import Outcome
 
 
@@ -106,7 +106,7 @@ class _Filling:
         of_fairness = next((each["incident_id"] for each in incidents if each["cause"] == "fairness"), None)
         self.write("rollbacks", serving.rollback_rows(model, of_fairness))
         shares = steps[-1].shares
-        live = serving.live_rows(model, shares, self.size.until, self.size.live_hours, self.size.seed)
+        live = serving.live_rows(model, shares, live_end(self.size), self.size.live_hours, self.size.seed)
         for table, rows in live.items():
             self.write(table, rows)
 

@@ -57,7 +57,8 @@ class FleetSize:
     until:
         End of the newest window; the last full tick of six hours by default.
     live_hours, profile_hours:
-        How far back figures per minute and hourly profiles reach.
+        How far back figures per minute and hourly profiles reach. The figures go up to now, where the newest window
+        would be the newest.
     experiments:
         The first so many models that can have one have an experiment.
     """
@@ -70,6 +71,12 @@ class FleetSize:
     live_hours: int = 48
     profile_hours: int = 48
     experiments: int = 5
+
+
+def live_end(size: FleetSize) -> datetime:
+    """The minute that figures are counted to."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    return now if size.until <= now < size.until + TICK else size.until
 
 
 SMALL = FleetSize(models=3, features=5, days=4, live_hours=2, profile_hours=6, experiments=2)

@@ -175,15 +175,15 @@ def _latencies(model: FleetModel, random: np.random.Generator) -> dict[str, floa
 
 
 def _outcomes(task: Task, count: int, drawn: float) -> dict[str, Any]:
-    right = round(count * (0.9 + 0.08 * drawn))
+    wrong = min(count, int(0.05 * count + drawn))
     confusion = task is Task.BINARY
-    positives = right // 5
+    positives = (count - wrong) // 5
     return {
         "labeled": count,
         "true_positives": positives if confusion else 0,
-        "true_negatives": right - positives if confusion else 0,
-        "false_positives": (count - right) // 2 if confusion else 0,
-        "false_negatives": count - right - (count - right) // 2 if confusion else 0,
+        "true_negatives": count - wrong - positives if confusion else 0,
+        "false_positives": wrong // 2 if confusion else 0,
+        "false_negatives": wrong - wrong // 2 if confusion else 0,
         "error_sum": 0.0 if confusion else count * (drawn - 0.5),
         "absolute_error_sum": 0.0 if confusion else count * (1 + drawn),
         "squared_error_sum": 0.0 if confusion else count * (1 + drawn) ** 2,

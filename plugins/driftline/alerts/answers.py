@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from driftline.alerts.delivery import AlertRefused, NotDelivered, ReceiverBusy
+from driftline.alerts.delivery import AlertRefused, DestinationRefused, NotDelivered, ReceiverBusy
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -16,6 +16,7 @@ DEFAULT_PAUSE = timedelta(seconds=30)
 """Where it says that it is busy, and not for how long."""
 
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _ABOUT_THE_ALERT = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -40,6 +41,8 @@ def require_taken(receiver: str, status: int, body: str, headers: Mapping[str, s
         429, or 503 with a ``Retry-After``: with the wait that the header asks for, a second to an hour.
     AlertRefused
         400, 409, 413, 422: the alert itself is at fault.
+    DestinationRefused
+        Any other of 400 to 499, but 408 and 425: so it will answer until the connection is mended.
     NotDelivered
         Any other: a fault of the receiver, or of the connection to it.
     """
@@ -51,6 +54,8 @@ def require_taken(receiver: str, status: int, body: str, headers: Mapping[str, s
         raise ReceiverBusy(said, pause(asked, now))
     if status in _ABOUT_THE_ALERT:
         raise AlertRefused(said)
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
+        raise DestinationRefused(said)
     raise NotDelivered(said)
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from driftline.errors import DriftlineError
 
+REFUSALS = 8
+"""An alert is given up after so many refusals, if they went on for long enough too (`RefusedForGood`)."""
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=10)
 
@@ -26,10 +28,13 @@ class AlertKind(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """An alert is pending until it was sent; no number of failures makes it anything else."""
+    """An alert is pending until it was sent; no outage, however long, makes it anything else."""
 
     PENDING = "pending"
     SENT = "sent"
+    FAILED = "failed"
+    """Its receiver works, and has refused it often enough and for long enough: it is kept for a person to send again
+    or to drop (`driftline alerts`)."""
     SILENCED = "silenced"
     """Kept, not sent: somebody has silenced what it is about."""
     DROPPED = "dropped"
@@ -98,8 +103,26 @@ class ReceiverBusy(NotDelivered):
         self.wait = wait
 
 
-class AlertRefused(NotDelivered):
-    """The receiver works, and takes exception to this one alert: what follows it need not wait for it."""
+class RefusedForGood(NotDelivered):
+    """The receiver works, and will not take the alert however often it is tried: somebody must mend something.
+
+    Attributes
+    ----------
+    given_up_after:
+        For so long it is tried nevertheless: people mend connections.
+    """
+
+    given_up_after: ClassVar[timedelta] = timedelta(hours=1)
+
+
+class AlertRefused(RefusedForGood):
+    """It takes exception to this one alert, or to the channel it is for: what follows it need not wait for it."""
+
+
+class DestinationRefused(RefusedForGood):
+    """It takes nothing that is sent by this connection: a token that was revoked, a webhook that was removed."""
+
+    given_up_after = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,14 @@ from rich.console import Console
 
 from driftline import __version__
 from driftline.cli import (
+    alerts,
     baseline,
     check,
     compare,
     demo,
     evaluate,
     experiments,
+    grants,
     incidents,
     live,
     migrate,
@@ -42,10 +44,12 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(rollbacks.app, name="rollbacks")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(silence.app, name="silence")
 app.command(name="check")(check.check)
 app.command(name="compare")(compare.compare)
 app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="grants")(grants.grants)
 app.command(name="live")(live.live)
 app.command(name="mark")(serving.mark)
 app.command(name="migrate")(migrate.migrate)

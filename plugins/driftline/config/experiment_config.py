@@ -126,6 +126,9 @@ class ABTestConfig(StrictModel):
     """Whether `run_experiments` starts it as soon as it finds its file; otherwise a person does."""
     promote_automatically: bool = False
     """Otherwise the verdict waits for a person. Traffic is always taken away automatically."""
+    keep_placement: bool = False
+    """When it has ended, the routes keep its strategy and salt; otherwise they get back those from before it. Kept, a
+    later split (`driftline promote --share`) gives entities the places that they had in the experiment."""
 
     @model_validator(mode="after")
     def _arms_are_possible(self) -> Self:

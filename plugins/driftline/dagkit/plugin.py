@@ -44,7 +44,12 @@ class DriftlinePlugin(AirflowPlugin):  # type: ignore[misc] # Airflow is not typ
         """Made when the API server asks: plugins are loaded in every task too, which need no web application."""
         from driftline.dagkit.web_access import require_reader
         from driftline.dagkit.web_acting import acting
-        from driftline.dagkit.web_store import open_store
+        from driftline.dagkit.web_metrics import metrics_token
+        from driftline.dagkit.web_store import open_store, open_store_for_scrape
         from driftline.web.app import create_app
+        from driftline.web.metrics.endpoint import metrics_endpoint
 
-        return [{"app": create_app(open_store, require_reader, acting()), "url_prefix": MOUNT, "name": "Driftline"}]
+        app = create_app(open_store, require_reader, acting())
+        # A plain route: the login that stands before the pages does not stand before it.
+        app.add_route("/metrics", metrics_endpoint(open_store_for_scrape, metrics_token))
+        return [{"app": app, "url_prefix": MOUNT, "name": "Driftline"}]

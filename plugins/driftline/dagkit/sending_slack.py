@@ -9,14 +9,33 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from driftline.alerts import AlertMessage, AlertRefused, NotDelivered, Outgoing, Receipt, ReceiverBusy, Thread
+from driftline.alerts import (
+    AlertMessage,
+    AlertRefused,
+    DestinationRefused,
+    NotDelivered,
+    Outgoing,
+    Receipt,
+    ReceiverBusy,
+    Thread,
+)
 from driftline.alerts import slack_payload as payload_of
 from driftline.alerts.answers import pause, require_taken
 
 _THREAD_IS_GONE = frozenset({"thread_not_found", "message_not_found", "cannot_reply_to_message", "invalid_thread_ts"})
 _ABOUT_THE_MESSAGE = frozenset(
-    {"invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"}
-)
+    {"invalid_arguments", "invalid_blocks", "invalid_blocks_format", "invalid_payload", "msg_blocks_too_long",
+     "msg_too_long", "no_text"}
+)  # fmt: skip
+_ABOUT_ITS_CHANNEL = frozenset(
+    {"channel_is_archived", "channel_not_found", "is_archived", "not_in_channel", "posting_to_general_channel_denied",
+     "restricted_action", "restricted_action_read_only_channel"}
+)  # fmt: skip
+_ABOUT_THE_CONNECTION = frozenset(
+    {"access_denied", "account_inactive", "invalid_auth", "missing_scope", "no_permission", "not_allowed_token_type",
+     "not_authed", "org_login_required", "team_not_found", "token_expired", "token_revoked"}
+)  # fmt: skip
+"""https://docs.slack.dev/reference/methods/chat.postMessage"""
 
 
 def send_by_webhook(outgoing: Outgoing, timeout: int) -> Receipt:
@@ -59,7 +78,7 @@ def _post(connection_id: str, message: AlertMessage, to: Thread, timeout: int) -
     from slack_sdk.errors import SlackApiError
 
     if not to.channel:
-        raise NotDelivered(
+        raise AlertRefused(
             "The message names no channel. Give slack_channel in the model's file, or the connection "
             f"{connection_id!r} the extra "
             '{"channel": "#name"}.'
@@ -88,8 +107,10 @@ def _refusal(response: Any, to: Thread) -> NotDelivered:
         return ReceiverBusy(said, pause(headers.get("retry-after"), now))
     if to.timestamp and error in _THREAD_IS_GONE:
         return _ThreadIsGone(said)
-    if error in _ABOUT_THE_MESSAGE:
+    if error in _ABOUT_THE_MESSAGE | _ABOUT_ITS_CHANNEL:
         return AlertRefused(said)
+    if error in _ABOUT_THE_CONNECTION:
+        return DestinationRefused(said)
     return NotDelivered(said)
 
 

@@ -276,7 +276,6 @@ def _result(
     is_better: bool,
     is_worse: bool,
 ) -> MetricResult:
-    clustering = ", errors by entity (delta method)" if difference.is_clustered else ""
     return MetricResult(
         metric=difference.metric.name,
         role=difference.metric.role,
@@ -290,10 +289,18 @@ def _result(
         threshold=threshold,
         control_size=difference.control_size,
         treatment_size=difference.treatment_size,
-        method=method + clustering,
+        method=method + _clustering(difference),
         is_better=is_better,
         is_worse=is_worse,
     )
+
+
+def _clustering(difference: Difference) -> str:
+    if difference.is_clustered:
+        return ", errors by entity (delta method)"
+    if difference.design_effect > 1:
+        return f", variance times {difference.design_effect:.3g} for entities that return (measured by entity)"
+    return ""
 
 
 def _not_evaluated(difference: Difference) -> MetricResult:

@@ -31,6 +31,9 @@ class ArmStatistics:
         Per cell of the score, labeled predictions that are negative and positive.
     groups:
         Per group of the protected attribute, predictions and positive ones.
+    clusters:
+        What `driftline.experiments.clustering` goes by: sums by unit of what each row moves a metric by. Empty where
+        units have one row each, or an application collects the figures.
     """
 
     units: int = 0
@@ -39,6 +42,7 @@ class ArmStatistics:
     latencies: Mapping[int, int] = field(default_factory=dict)
     scores: Mapping[int, Pair] = field(default_factory=dict)
     groups: Mapping[str, Pair] = field(default_factory=dict)
+    clusters: Mapping[str, UnitMoments] = field(default_factory=dict)
 
     def __add__(self, other: ArmStatistics) -> ArmStatistics:
         return ArmStatistics(
@@ -48,6 +52,7 @@ class ArmStatistics:
             latencies=_summed(self.latencies, other.latencies, 0),
             scores=_paired(self.scores, other.scores),
             groups=_paired(self.groups, other.groups),
+            clusters=_summed(self.clusters, other.clusters, UnitMoments()),
         )
 
     def require_possible(self, version: str) -> None:
@@ -68,6 +73,7 @@ class ArmStatistics:
             "latencies": {str(cell): count for cell, count in self.latencies.items()},
             "scores": {str(cell): list(pair) for cell, pair in self.scores.items()},
             "groups": {name: list(pair) for name, pair in self.groups.items()},
+            "clusters": {name: moments.to_json() for name, moments in self.clusters.items()},
         }
 
     @classmethod
@@ -79,6 +85,7 @@ class ArmStatistics:
             latencies={int(cell): count for cell, count in document["latencies"].items()},
             scores={int(cell): (pair[0], pair[1]) for cell, pair in document["scores"].items()},
             groups={name: (pair[0], pair[1]) for name, pair in document["groups"].items()},
+            clusters={name: UnitMoments.from_json(each) for name, each in document.get("clusters", {}).items()},
         )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.clustering import LABELS, PREDICTIONS, group_effect, latency_effect, roc_auc_effect
 from driftline.experiments.design import MeasuredMetric
 from driftline.experiments.latency_quantile import latency_quantile
 from driftline.experiments.metric import MetricKind
@@ -27,11 +28,18 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric of one arm on the scale on which it is compared; ``shown`` on the scale that people know."""
+    """A metric of one arm on the scale on which it is compared; ``shown`` on the scale that people know.
+
+    Attributes
+    ----------
+    design_effect:
+        By how much entities that return have enlarged the variance.
+    """
 
     value: float
     variance: float
     shown: float
+    design_effect: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +54,8 @@ class Difference:
         Of the difference, on the metric's scale of comparison: logarithmic for latencies.
     control_size, treatment_size:
         Units behind the two sides.
+    design_effect:
+        The larger one of the two arms, by which the variance of independent rows has been multiplied.
     """
 
     metric: MeasuredMetric
@@ -58,6 +68,7 @@ class Difference:
     control_size: int = 0
     treatment_size: int = 0
     is_clustered: bool = False
+    design_effect: float = 1.0
     missing: Missing = Missing.NOTHING
     reason: str = ""
 
@@ -129,6 +140,7 @@ def differences(
             control_size=sizes[0],
             treatment_size=sizes[1],
             is_clustered=any(_moments(metric, arm).is_clustered for arm in (control, treatment)),
+            design_effect=max(left.design_effect, right.design_effect),
         )
     ]
 
@@ -164,10 +176,15 @@ def _moments(metric: MeasuredMetric, arm: ArmStatistics) -> UnitMoments:
 
 def _size(metric: MeasuredMetric, arm: ArmStatistics) -> int:
     if metric.kind is MetricKind.LATENCY_QUANTILE:
-        return sum(arm.latencies.values())
+        return _units(arm, PREDICTIONS, sum(arm.latencies.values()))
     if metric.kind is MetricKind.ROC_AUC:
-        return sum(negatives + positives for negatives, positives in arm.scores.values())
+        return _units(arm, LABELS, sum(negatives + positives for negatives, positives in arm.scores.values()))
     return int(_moments(metric, arm).units)
+
+
+def _units(arm: ArmStatistics, counted: str, rows: int) -> int:
+    """The units behind so many rows: at most as many as have been counted by entity."""
+    return min(int(arm.clusters[counted].units), rows) if counted in arm.clusters else rows
 
 
 def _share(metric: MeasuredMetric, arm: ArmStatistics) -> Estimate | None:
@@ -182,13 +199,17 @@ def _mean(metric: MeasuredMetric, arm: ArmStatistics) -> Estimate | None:
 
 def _area(_: MeasuredMetric, arm: ArmStatistics) -> Estimate | None:
     area = roc_auc(arm.scores)
-    return None if area is None else Estimate(area.value, area.variance, area.value)
+    if area is None:
+        return None
+    effect = roc_auc_effect(arm)
+    return Estimate(area.value, area.variance * effect, area.value, effect)
 
 
 def _quantile(metric: MeasuredMetric, arm: ArmStatistics) -> Estimate | None:
     assert metric.quantile is not None
-    found = latency_quantile(arm.latencies, metric.quantile)
-    return None if found is None else Estimate(found.logarithm, found.variance, found.milliseconds)
+    effect = latency_effect(arm, metric.name)
+    found = latency_quantile(arm.latencies, metric.quantile, effect)
+    return None if found is None else Estimate(found.logarithm, found.variance, found.milliseconds, effect)
 
 
 def _estimate(value: float | None, variance: float | None) -> Estimate | None:
@@ -238,6 +259,7 @@ def _gap_change(
     metric: MeasuredMetric, version: str, group: str, control: ArmStatistics, treatment: ArmStatistics
 ) -> Difference:
     (before, before_variance), (now, now_variance) = _gap(control, group), _gap(treatment, group)
+    effect = max(group_effect(arm, name) for arm in (control, treatment) for name in arm.groups)
     return Difference(
         metric=metric,
         treatment=version,
@@ -248,12 +270,23 @@ def _gap_change(
         variance=before_variance + now_variance,
         control_size=control.groups[group][0],
         treatment_size=treatment.groups[group][0],
+        design_effect=effect,
     )
 
 
 def _gap(arm: ArmStatistics, group: str) -> tuple[float, float]:
-    """The group's share of positives minus that of the others, and the variance of it."""
-    size, positives = arm.groups[group]
-    others = [sum(pair[index] for pair in arm.groups.values()) - arm.groups[group][index] for index in (0, 1)]
-    own, rest = UnitMoments.of_proportion(positives, size), UnitMoments.of_proportion(others[1], others[0])
-    return (own.value or 0.0) - (rest.value or 0.0), (own.share_variance or 0.0) + (rest.share_variance or 0.0)
+    """The group's share of positives minus that of the others, and the variance of it.
+
+    An entity that is in several groups counts in each as if it were another: its shares would only be nearer to each
+    other than so many independent ones.
+    """
+    shares = [_pooled_share(arm, [group]), _pooled_share(arm, [name for name in arm.groups if name != group])]
+    return shares[0][0] - shares[1][0], shares[0][1] + shares[1][1]
+
+
+def _pooled_share(arm: ArmStatistics, groups: Sequence[str]) -> tuple[float, float]:
+    """Of positives in ``groups`` together, and its variance."""
+    size, positives = (sum(arm.groups[name][index] for name in groups) for index in (0, 1))
+    share = UnitMoments.of_proportion(positives, size)
+    effect = max((group_effect(arm, name) for name in groups), default=1.0)
+    return share.value or 0.0, (share.share_variance or 0.0) * effect

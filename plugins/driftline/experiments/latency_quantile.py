@@ -30,8 +30,10 @@ class LatencyQuantile:
         return math.exp(self.logarithm)
 
 
-def latency_quantile(cells: Mapping[int, int], share: float) -> LatencyQuantile | None:
+def latency_quantile(cells: Mapping[int, int], share: float, design_effect: float = 1.0) -> LatencyQuantile | None:
     """The quantile ``share`` of latencies counted by `driftline.live.latency`.
+
+    ``design_effect`` is by how much entities that return enlarge the variance of the share that is below it.
 
     None where there are too few for it: fewer than ten values beyond the quantile on its shorter side.
     """
@@ -39,7 +41,7 @@ def latency_quantile(cells: Mapping[int, int], share: float) -> LatencyQuantile 
     if size * min(share, 1 - share) < 10:
         return None
     ordered = sorted((cell, count) for cell, count in cells.items() if count)
-    rank_error = math.sqrt(share * (1 - share) / size)
+    rank_error = math.sqrt(design_effect * share * (1 - share) / size)
     low, middle, high = (
         _logarithm(ordered, size * min(max(share + side * _SPREAD * rank_error, 0.0), 1.0)) for side in (-1, 0, 1)
     )

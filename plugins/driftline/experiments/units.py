@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftline.experiments.clustering import LABELS, PREDICTIONS
 from driftline.experiments.metric import StandardMetric
 from driftline.experiments.moments import UnitMoments
 
 Floats = NDArray[np.float64]
 
-SUMS = ("predictions", "errors", "positives", "labeled", "correct", "absolute_error", "squared_error")
-"""What is kept of each unit, in this order."""
+SUMS = (
+    "predictions",
+    "errors",
+    "positives",
+    "labeled",
+    "correct",
+    "absolute_error",
+    "squared_error",
+    "timed",
+    "slow_p50",
+    "slow_p95",
+    "slow_p99",
+    "scored",
+    "influence",
+)
+"""What is kept of each unit, in this order: timed predictions, and those slower than the reference's cuts; labels with
+a score, and what they move the ROC-AUC by (`driftline.experiments.clustering`)."""
 
 _RATIOS: Mapping[StandardMetric, tuple[str, str]] = {
     StandardMetric.ERROR_RATE: ("predictions", "errors"),
@@ -22,6 +38,16 @@ _RATIOS: Mapping[StandardMetric, tuple[str, str]] = {
     StandardMetric.ACCURACY: ("labeled", "correct"),
     StandardMetric.MAE: ("labeled", "absolute_error"),
     StandardMetric.MSE: ("labeled", "squared_error"),
+}
+
+
+_CLUSTERS: Mapping[str, tuple[str, str]] = {
+    PREDICTIONS: ("predictions", "predictions"),
+    LABELS: ("scored", "scored"),
+    StandardMetric.LATENCY_P50: ("timed", "slow_p50"),
+    StandardMetric.LATENCY_P95: ("timed", "slow_p95"),
+    StandardMetric.LATENCY_P99: ("timed", "slow_p99"),
+    StandardMetric.ROC_AUC: ("scored", "influence"),
 }
 
 
@@ -33,19 +59,31 @@ class UnitSums:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[float]]) -> UnitSums:
-        return cls(np.asarray(rows, dtype=np.float64).reshape(-1, len(SUMS)))
+        """Of rows from before a sum was kept it is 0."""
+        whole = [[*row, *([0.0] * (len(SUMS) - len(row)))] for row in rows]
+        return cls(np.asarray(whole, dtype=np.float64).reshape(-1, len(SUMS)))
 
 
 def moment_changes(before: UnitSums, added: UnitSums, *, ratios: Sequence[str]) -> dict[str, UnitMoments]:
     """By metric of ``ratios``, what its moments over all units change by when ``added`` comes to ``before``."""
+    return {metric.value: _change(before, added, *columns) for metric, columns in _RATIOS.items() if metric in ratios}
+
+
+def cluster_changes(before: UnitSums, added: UnitSums, *, keys: Collection[str]) -> dict[str, UnitMoments]:
+    """The same of the ``keys`` of `ArmStatistics.clusters`."""
+    return {key: _change(before, added, *columns) for key, columns in _CLUSTERS.items() if key in keys}
+
+
+def positive_changes(before: UnitSums, added: UnitSums) -> UnitMoments:
+    """The same of the share of positive predictions."""
+    return _change(before, added, "predictions", "positives")
+
+
+def _change(before: UnitSums, added: UnitSums, count: str, total: str) -> UnitMoments:
+    n, s = SUMS.index(count), SUMS.index(total)
     after = before.values + added.values
-    changes = {}
-    for metric, (count, total) in _RATIOS.items():
-        if metric.value in ratios:
-            n, s = SUMS.index(count), SUMS.index(total)
-            old, new = _sums(before.values[:, n], before.values[:, s]), _sums(after[:, n], after[:, s])
-            changes[metric.value] = UnitMoments(*(new - old))
-    return changes
+    old, new = _sums(before.values[:, n], before.values[:, s]), _sums(after[:, n], after[:, s])
+    return UnitMoments(*(new - old))
 
 
 def new_units(before: UnitSums, added: UnitSums) -> int:

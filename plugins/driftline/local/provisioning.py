@@ -21,6 +21,10 @@ LOG = "flights"
 LOG_READER = "driftline_reader"
 OWNERS = (AIRFLOW, STORE, LOG)
 """Roles that own a database of their own name."""
+ROUTER = "driftline_router"
+DASHBOARDS = "driftline_dashboards"
+READERS = {LOG_READER: LOG, ROUTER: STORE, DASHBOARDS: STORE}
+"""Roles that can connect to a database and see what is granted to them there."""
 
 _MARK = "Made by Driftline"
 """Comment on our roles: a role of the same name without it is somebody else's."""
@@ -38,6 +42,10 @@ class Urls:
     """The prediction log, for the application that writes it."""
     log_reader: str = field(repr=False)
     """The prediction log, for Driftline: this role may only SELECT."""
+    router: str = field(repr=False)
+    """Driftline's routes, for serving applications (`driftline grants`)."""
+    dashboards: str = field(repr=False)
+    """Driftline's results, for Grafana (`driftline grants`)."""
 
 
 def external_postgres_url() -> str | None:
@@ -49,8 +57,9 @@ def provision(admin_url: str, secrets_file: Path) -> Urls:
     """Make the roles and databases that are not there yet, and give every role its password.
 
     Databases `airflow`, `driftline` and `flights` each belong to the role of their name; `driftline_reader` can
-    connect to `flights` and sees what is granted to it there. Nobody else can connect to any of them. What exists
-    already keeps its content, so that this may run again at any time.
+    connect to `flights`, `driftline_router` and `driftline_dashboards` to `driftline`, and each sees what is granted to
+    it there. Nobody else can connect to any of them. What exists already keeps its content, so that this may run again
+    at any time.
 
     Raises
     ------
@@ -62,11 +71,12 @@ def provision(admin_url: str, secrets_file: Path) -> Urls:
     try:
         with psycopg.connect(admin_url, autocommit=True, connect_timeout=10) as connection:
             _refuse_old(connection)
-            for role in (*OWNERS, LOG_READER):
+            for role in (*OWNERS, *READERS):
                 _ensure_role(connection, role, secrets.get(f"postgres:{role}"))
             for owner in OWNERS:
                 _ensure_database(connection, owner)
-            _grant_connect(connection, LOG, LOG_READER)
+            for reader, database in READERS.items():
+                _grant_connect(connection, database, reader)
             return _urls(connection, secrets)
     except psycopg.Error as error:
         raise LocalSetupError(
@@ -136,4 +146,6 @@ def _urls(connection: psycopg.Connection, secrets: SecretFile) -> Urls:
         store=url(STORE, STORE),
         log_owner=url(LOG, LOG),
         log_reader=url(LOG_READER, LOG),
+        router=url(ROUTER, STORE),
+        dashboards=url(DASHBOARDS, STORE),
     )

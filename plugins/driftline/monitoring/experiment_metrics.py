@@ -8,19 +8,22 @@ count nowhere. Where the log names no entity, each prediction is a unit of its o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from itertools import zip_longest
 
 from sqlalchemy import Connection
 
 from driftline.config import ModelConfig, Task
 from driftline.experiments.arm import ArmStatistics, score_cell
-from driftline.experiments.metric import MetricKind
+from driftline.experiments.clustering import BY_ROW, LABELS, PREDICTIONS, Reference, group_key, needing_reference
+from driftline.experiments.metric import MetricKind, StandardMetric
+from driftline.experiments.moments import UnitMoments
 from driftline.experiments.planning import SETTLING
 from driftline.experiments.traffic import arm_of
-from driftline.experiments.units import SUMS, UnitSums, moment_changes, new_units
+from driftline.experiments.units import SUMS, UnitSums, cluster_changes, moment_changes, new_units, positive_changes
 from driftline.serving import TrafficSplitStrategy
 from driftline.serving.strategy import Placement
 from driftline.sources import PredictionLog
@@ -31,7 +34,14 @@ from driftline.sources.experiment_log import (
     open_experiment_log,
 )
 from driftline.sources.experiment_queries import RowSpan
-from driftline.store.experiment_statistics import arm_statistics, keep_arm_statistics, keep_unit_sums, unit_sums
+from driftline.sources.kept_sessions import KeptSessions
+from driftline.store.experiment_statistics import (
+    arm_statistics,
+    forget_counting,
+    keep_arm_statistics,
+    keep_unit_sums,
+    unit_sums,
+)
 from driftline.store.experiments import ExperimentRecord, move_experiment
 
 CHUNK = timedelta(hours=1)
@@ -39,31 +49,38 @@ CHUNK = timedelta(hours=1)
 MOST_CHUNKS = 72
 """Of a longer backlog the rest is left to the next look."""
 
-_PREDICTIONS, _ERRORS, _POSITIVES, _LABELED, _CORRECT, _ABSOLUTE, _SQUARED = range(len(SUMS))
+_PREDICTIONS, _ERRORS, _POSITIVES, _LABELED = (SUMS.index(name) for name in SUMS[:4])
+_TIMED, _SCORED, _INFLUENCE = (SUMS.index(name) for name in ("timed", "scored", "influence"))
 
 
-def read_new_rows(connection: Connection, record: ExperimentRecord, log: PredictionLog) -> ExperimentRecord:
+def read_new_rows(
+    connection: Connection, record: ExperimentRecord, log: PredictionLog, kept: KeptSessions | None = None
+) -> ExperimentRecord:
     """Adds what has come since the last reading; returns the record with its new marks.
 
     In the caller's transaction with the marks: whatever happens, nothing is counted twice.
     """
     assert record.counted_since is not None
-    with open_experiment_log(log) as opened:
+    with open_experiment_log(log, kept) as opened:
         upto = opened.now() - SETTLING
         reader = _Reader(record, log.config, opened)
-        read_until = record.predictions_until or record.counted_since
-        labels_until = record.labels_until or record.counted_since
-        for span in _chunks(read_until, upto):
-            reader.add_predictions(span)
-            read_until = span.end
-        if record.config.needs_labels and log.config.labels is not None:
-            # A label is only looked for once its prediction has been.
-            for span in _chunks(labels_until, read_until):
-                reader.add_labels(span)
-                labels_until = span.end
+        read_until, labels_until = reader.read_on(upto)
+        if reader.lacks_reference and (reference := reader.reference_so_far(connection)) is not None:
+            # All that has been counted is counted once more, by what a row moves each metric by.
+            forget_counting(connection, record.experiment, record.counting)
+            record = replace(record, reference=reference, predictions_until=None, labels_until=None)
+            reader = _Reader(record, log.config, opened)
+            read_until, labels_until = reader.read_on(upto)
     reader.keep(connection)
-    move_experiment(connection, record.experiment, predictions_until=read_until, labels_until=labels_until)
-    return replace(record, predictions_until=read_until, labels_until=labels_until)
+    record = replace(record, predictions_until=read_until, labels_until=labels_until)
+    move_experiment(
+        connection,
+        record.experiment,
+        predictions_until=read_until,
+        labels_until=labels_until,
+        reference=record.reference,
+    )
+    return record
 
 
 def _chunks(start: datetime, end: datetime) -> Iterator[RowSpan]:
@@ -80,6 +97,10 @@ class _Counted:
     """What has come of one arm."""
 
     units: dict[int, list[float]] = field(default_factory=lambda: defaultdict(lambda: [0.0] * len(SUMS)))
+    units_of_groups: dict[str, dict[int, list[float]]] = field(default_factory=dict)
+    """An entity of a group is a unit of its own beside that of the entity."""
+    rows: UnitMoments = field(default_factory=UnitMoments)
+    """What single labels move the ROC-AUC by."""
     singles: list[list[float]] = field(default_factory=list)
     replaced: list[tuple[list[float], list[float]]] = field(default_factory=list)
     """Of units that are single predictions: the sums before and what is added, where a label took another's place."""
@@ -92,16 +113,52 @@ class _Counted:
 class _Reader:
     def __init__(self, record: ExperimentRecord, model: ModelConfig, log: ExperimentLog) -> None:
         self._record = record
+        self._model = model
         self._task = model.task
         is_random = record.config.strategy is TrafficSplitStrategy.RANDOM
         self._is_by_entity = model.predictions.entity is not None and not is_random
         self._log = log
         self._versions = record.config.versions
         self._kinds = {metric.kind for metric in record.config.design(record.stage).metrics}
+        self._standard = [metric.standard for metric in record.config.metrics if metric.standard is not None]
+        self._reference = record.reference
+        self._cuts = (
+            []
+            if record.reference is None
+            else [
+                (SUMS.index(metric.value.replace("latency", "slow")), cut)
+                for metric, cut in record.reference.cuts.items()
+            ]
+        )
         self._group = next((metric.by for metric in record.config.metrics if metric.by), None)
         self._placement = Placement(record.salt)
         self._places: dict[str, tuple[int, int]] = {}
         self._arms: dict[str, _Counted] = defaultdict(_Counted)
+
+    @property
+    def lacks_reference(self) -> bool:
+        return self._is_by_entity and self._reference is None and bool(needing_reference(self._standard))
+
+    def reference_so_far(self, connection: Connection) -> Reference | None:
+        """By what has been counted before and now; None where that is too little."""
+        counted = [_cells_of(each) for each in self._arms.values()]
+        before = arm_statistics(connection, self._record.experiment, self._record.counting)
+        return Reference.of([*before.values(), *counted], self._standard)
+
+    def read_on(self, upto: datetime) -> tuple[datetime, datetime]:
+        """Reads what is new; how far the predictions and the labels have been read now."""
+        since = self._record.counted_since
+        assert since is not None
+        read_until, labels_until = self._record.predictions_until or since, self._record.labels_until or since
+        for span in _chunks(read_until, upto):
+            self.add_predictions(span)
+            read_until = span.end
+        if self._record.config.needs_labels and self._model.labels is not None:
+            # A label is only looked for once its prediction has been.
+            for span in _chunks(labels_until, read_until):
+                self.add_labels(span)
+                labels_until = span.end
+        return read_until, labels_until
 
     def add_predictions(self, span: RowSpan) -> None:
         for row in self._log.predictions(self._versions, span, group=self._group):
@@ -127,27 +184,50 @@ class _Reader:
         keep_arm_statistics(connection, experiment, counting, kept)
 
     def _changes(self, connection: Connection, counted: _Counted, ratios: list[str]) -> ArmStatistics:
-        experiment, counting = self._record.experiment, self._record.counting
-        added = list(counted.units.values())
-        known = unit_sums(connection, experiment, counting, list(counted.units)) if counted.units else {}
+        before, added = self._summed(connection, counted.units)
         nothing = [0.0] * len(SUMS)
-        before = [known.get(unit, nothing) for unit in counted.units]
-        after = {
-            unit: [one + other for one, other in zip(known.get(unit, nothing), sums, strict=True)]
-            for unit, sums in counted.units.items()
-        }
-        keep_unit_sums(connection, experiment, counting, after)
         before += [*([nothing] * len(counted.singles)), *(old for old, _ in counted.replaced)]
         added += [*counted.singles, *(new for _, new in counted.replaced)]
         old, new = UnitSums.of(before), UnitSums.of(added)
-        return ArmStatistics(
+        return replace(
+            _cells_of(counted),
             units=new_units(old, new),
             predictions=counted.predictions,
             moments=moment_changes(old, new, ratios=ratios),
-            latencies=counted.latencies,
-            scores={cell: (pair[0], pair[1]) for cell, pair in counted.scores.items()},
-            groups={name: (pair[0], pair[1]) for name, pair in counted.groups.items()},
+            clusters=self._clusters(connection, counted, old, new) if self._is_by_entity else {},
         )
+
+    def _clusters(
+        self, connection: Connection, counted: _Counted, before: UnitSums, added: UnitSums
+    ) -> dict[str, UnitMoments]:
+        keys = {PREDICTIONS, *((LABELS,) if MetricKind.ROC_AUC in self._kinds else ())}
+        changes = {}
+        if self._reference is not None:
+            keys |= {metric.value for metric in self._reference.cuts}
+            if self._reference.scores:
+                keys |= {StandardMetric.ROC_AUC.value}
+                changes[BY_ROW] = counted.rows
+        changes |= cluster_changes(before, added, keys=keys)
+        for group, units in counted.units_of_groups.items():
+            old, new = self._summed(connection, units)
+            changes[group_key(group)] = positive_changes(UnitSums.of(old), UnitSums.of(new))
+        return changes
+
+    def _summed(
+        self, connection: Connection, units: Mapping[int, list[float]]
+    ) -> tuple[list[Sequence[float]], list[Sequence[float]]]:
+        """The sums of ``units`` before, and what is added to them; kept."""
+        experiment, counting = self._record.experiment, self._record.counting
+        known = unit_sums(connection, experiment, counting, list(units)) if units else {}
+        nothing = [0.0] * len(SUMS)
+        before: list[Sequence[float]] = [known.get(unit, nothing) for unit in units]
+        added: list[Sequence[float]] = list(units.values())
+        after = {
+            unit: [one + other for one, other in zip_longest(old, new, fillvalue=0.0)]
+            for unit, old, new in zip(units, before, added, strict=True)
+        }
+        keep_unit_sums(connection, experiment, counting, after)
+        return before, added
 
     def _unit_of(self, row: AssignedPrediction | AssignedLabel) -> int | None:
         """The unit that the row counts for; 0 where it is one of its own; None where it counts nowhere."""
@@ -162,8 +242,7 @@ class _Reader:
     def _place_of(self, entity: str) -> tuple[int, int]:
         found = self._places.get(entity)
         if found is None:
-            digest = blake2b(entity.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            found = self._placement.position_of(entity), int.from_bytes(digest, signed=True) or 1
+            found = self._placement.position_of(entity), _digest(entity)
             self._places[entity] = found
         return found
 
@@ -175,10 +254,19 @@ class _Reader:
         sums[_POSITIVES] += bool(row.is_positive)
         if row.latency_cell is not None and MetricKind.LATENCY_QUANTILE in self._kinds:
             counted.latencies[row.latency_cell] += 1
+            sums[_TIMED] += 1
+            for place, cut in self._cuts:
+                sums[place] += row.latency_cell > cut
         if row.group is not None and row.is_positive is not None and self._group is not None:
             pair = counted.groups[row.group]
             pair[0] += 1
             pair[1] += row.is_positive
+            if unit:
+                assert row.entity is not None
+                of_group = counted.units_of_groups.setdefault(row.group, defaultdict(lambda: [0.0] * len(SUMS)))
+                sums = of_group[_digest(f"{row.entity}\0{row.group}")]
+                sums[_PREDICTIONS] += 1
+                sums[_POSITIVES] += row.is_positive
 
     def _add_label(self, counted: _Counted, unit: int, row: AssignedLabel) -> None:
         now, before = self._outcome(row.predicted, row.actual), self._outcome(row.predicted, row.before)
@@ -188,12 +276,24 @@ class _Reader:
             for place, value in enumerate(change, start=_LABELED):
                 sums[place] += value
         else:
-            counted.replaced.append(([0.0] * _LABELED + before, [0.0] * _LABELED + change))
+            rest = [0.0] * (len(SUMS) - _LABELED - len(change))
+            counted.replaced.append(([0.0] * _LABELED + before + rest, [0.0] * _LABELED + change + rest))
         if MetricKind.ROC_AUC in self._kinds and row.score is not None and 0 <= row.score <= 1:
-            pair = counted.scores[score_cell(row.score)]
-            pair[bool(row.actual)] += 1
+            cell = score_cell(row.score)
+            self._add_score(counted, unit, cell, is_positive=bool(row.actual), times=1)
             if row.before is not None:
-                pair[bool(row.before)] -= 1
+                self._add_score(counted, unit, cell, is_positive=bool(row.before), times=-1)
+
+    def _add_score(self, counted: _Counted, unit: int, cell: int, *, is_positive: bool, times: int) -> None:
+        """Counts a score with its label, or (-1 times) takes it out again."""
+        counted.scores[cell][is_positive] += times
+        if unit:
+            counted.units[unit][_SCORED] += times
+        if unit and self._reference is not None:
+            influence = self._reference.influence(cell, is_positive=is_positive)
+            counted.units[unit][_INFLUENCE] += times * influence
+            each = (1.0, 1.0, influence, 1.0, influence * influence, influence)
+            counted.rows += UnitMoments(*(times * value for value in each))
 
     def _outcome(self, predicted: object, actual: object) -> list[float]:
         """labeled, correct, absolute error, squared error of one label; nothing without one."""
@@ -205,6 +305,19 @@ class _Reader:
         assert isinstance(actual, float)
         error = predicted - actual
         return [1.0, 0.0, abs(error), error * error]
+
+
+def _cells_of(counted: _Counted) -> ArmStatistics:
+    return ArmStatistics(
+        latencies=counted.latencies,
+        scores={cell: (pair[0], pair[1]) for cell, pair in counted.scores.items()},
+        groups={name: (pair[0], pair[1]) for name, pair in counted.groups.items()},
+    )
+
+
+def _digest(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True) or 1
 
 
 def _sums_of(counted: _Counted, unit: int) -> list[float]:

@@ -14,19 +14,39 @@ from driftline.errors import InputError
 from driftline.experiments.analysis import analyse
 from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.design import ExperimentDesign
-from driftline.experiments.result import Analysis
+from driftline.experiments.result import Analysis, Look
 from driftline.experiments.ruling import guards_hold, rule
 from driftline.experiments.stages import is_due
 from driftline.experiments.verdict import Ruling, Verdict
-from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, stop
+from driftline.monitoring.experiment_traffic import end, go_to_stage, is_last_stage, placement_after, stop
 from driftline.serving import RoutesChanged
-from driftline.store.experiment_course import is_kept, keep_look
+from driftline.store.experiment_course import is_kept, keep_course
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, mark_acted, record_verdict
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment
 from driftline.store.promotion import promote
 
 MACHINE = "run_experiments"
 """Who acts where no person does."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a look found, and what follows from it.
+
+    Attributes
+    ----------
+    looks:
+        All of the group sequential test, with the one that was made now.
+    """
+
+    analysis: Analysis
+    ruling: Ruling
+    looks: tuple[Look, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {**self.analysis.to_json(), "verdict": self.ruling.verdict.value, "reason": self.ruling.reason}
 
 
 @dataclass(frozen=True)
@@ -51,47 +71,51 @@ def _elapsed(record: ExperimentRecord, at: datetime) -> timedelta:
     return at - (record.counted_since or at)
 
 
+def judgement_of(record: ExperimentRecord, arms: Mapping[str, ArmStatistics], at: datetime) -> Judgement:
+    """Analyses, and rules by it. Nothing is kept."""
+    design = _design(record)
+    analysis = analyse(design, arms, record.looks, at=at, elapsed=_elapsed(record, at))
+    ruling = rule(design, analysis, ramp_is_complete=is_last_stage(record))
+    looks = (*record.looks, analysis.look) if analysis.look is not None else record.looks
+    return Judgement(analysis, ruling, looks)
+
+
 def judge(
     connection: Connection, record: ExperimentRecord, arms: Mapping[str, ArmStatistics], at: datetime
 ) -> tuple[ExperimentRecord, Judged]:
     """Analyses, keeps the analysis, and records the verdict where it is another than before."""
-    analysis = analysis_of(record, arms, at)
-    ruling = rule(_design(record), analysis, ramp_is_complete=is_last_stage(record))
-    looks = (*record.looks, analysis.look) if analysis.look is not None else record.looks
-    document = {**analysis.to_json(), "verdict": ruling.verdict.value, "reason": ruling.reason}
-    values: dict[str, Any] = {"analysis": document, "looked_at": at, "error": ""}
-    if looks != record.looks:
-        values["looks"] = looks
+    found = judgement_of(record, arms, at)
+    values: dict[str, Any] = {"analysis": found.document, "looked_at": at, "error": ""}
+    if found.looks != record.looks:
+        values["looks"] = found.looks
     move_experiment(connection, record.experiment, **values)
     if is_kept(record.counted_since or at, record.looked_at, at):
-        keep_look(connection, record.experiment, record.counting, at, analysis.results)
-    verdict = _latest_with(connection, record, analysis, ruling, at)
-    return replace(record, looks=looks, looked_at=at), Judged(analysis, ruling, verdict)
+        keep_course(connection, at, {(record.experiment, record.counting): found.analysis.results})
+    verdict = _latest_with(connection, record, found, at)
+    return replace(record, looks=found.looks, looked_at=at), Judged(found.analysis, found.ruling, verdict)
 
 
-def _latest_with(
-    connection: Connection, record: ExperimentRecord, analysis: Analysis, ruling: Ruling, at: datetime
-) -> VerdictRecord:
+def _latest_with(connection: Connection, record: ExperimentRecord, found: Judgement, at: datetime) -> VerdictRecord:
     """The latest verdict, after the ruling has been recorded if it is another.
 
     A final verdict stands, but for a promotion that nobody has made yet and that a guardrail now forbids.
     """
     before = latest_verdict(connection, record.experiment, record.phase)
-    if before is not None and _stands(record, before, ruling):
+    if before is not None and stands(record, before, found.ruling):
         return before
     return record_verdict(
         connection,
         experiment=record.experiment,
         phase=record.phase,
         stage=record.stage,
-        ruling=ruling,
+        ruling=found.ruling,
         actor=MACHINE,
         at=at,
-        analysis=analysis.to_json(),
+        analysis=found.document,
     )
 
 
-def _stands(record: ExperimentRecord, before: VerdictRecord, ruling: Ruling) -> bool:
+def stands(record: ExperimentRecord, before: VerdictRecord, ruling: Ruling) -> bool:
     """Whether the verdict ``before`` is not to be followed by ``ruling``."""
     is_pending = before.acted_revision is None
     is_forbidden = before.verdict is Verdict.PROMOTE and is_pending and ruling.is_urgent
@@ -101,6 +125,14 @@ def _stands(record: ExperimentRecord, before: VerdictRecord, ruling: Ruling) -> 
         return True
     is_same = (before.verdict, before.ruling.winner, before.stage) == (ruling.verdict, ruling.winner, record.stage)
     return (is_same and is_pending) or (bool(record.held_reason) and not ruling.is_urgent)
+
+
+def stage_is_due(record: ExperimentRecord, at: datetime) -> bool:
+    """Whether the schedule has a next stage (or its end) whose time has come."""
+    assert record.stage_since is not None
+    if is_last_stage(record) and not record.config.is_rollout:
+        return False
+    return is_due(record.config.stages[record.stage], record.stage_since, at)
 
 
 def act(connection: Connection, record: ExperimentRecord, verdict: VerdictRecord | None, at: datetime) -> str:
@@ -147,6 +179,7 @@ def _conclude(connection: Connection, record: ExperimentRecord, verdict: Verdict
             reason=f"experiment {record.experiment}, {ruling.verdict.value}: {ruling.reason}",
             cause_key=verdict.cause_key,
             at=at,
+            **placement_after(record),
         )
     except RoutesChanged as changed:
         stop(connection, record, str(changed), verdict.actor, at, moves_traffic=False)
@@ -161,10 +194,7 @@ def advance(
 ) -> str:
     """The next stage, where it is due and guarded."""
     stages = record.config.stages
-    assert record.stage_since is not None
-    if is_last_stage(record) and not record.config.is_rollout:
-        return ""
-    if not is_due(stages[record.stage], record.stage_since, at):
+    if not stage_is_due(record, at):
         return ""
     if record.held_reason or (verdict is not None and verdict.verdict is not Verdict.CONTINUE):
         why = record.held_reason or f"the verdict is {verdict.verdict.value if verdict else ''}"

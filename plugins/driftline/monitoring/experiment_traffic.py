@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
 from driftline.errors import InputError
 from driftline.experiments.traffic import Assignment, arm_shares, routed_shares
 from driftline.monitoring.experiment_fitness import fitness_of, incumbent_of, require_fit_versions, unfit
-from driftline.serving import VersionStatus
+from driftline.serving import TrafficSplitStrategy, VersionStatus
 from driftline.store.experiment_statistics import drop_units
 from driftline.store.experiments import ExperimentRecord, ExperimentStatus, experiment, move_experiment, running_on
 from driftline.store.model_versions import lock_model, set_status, versions
 from driftline.store.routing import change_routes, current_routes
+
+
+class PlacementAfter(TypedDict):
+    """What a change of routes takes; None leaves it as it is."""
+
+    strategy: TrafficSplitStrategy | None
+    salt: str | None
 
 
 def start(connection: Connection, record: ExperimentRecord, actor: str, at: datetime) -> ExperimentRecord:
@@ -53,6 +60,8 @@ def start(connection: Connection, record: ExperimentRecord, actor: str, at: date
         stage=0,
         incumbent=incumbent,
         routes_revision=revision,
+        strategy_before=routes.strategy.value,
+        salt_before=routes.salt,
         started_at=at,
         ended_at=None,
         end_reason="",
@@ -74,6 +83,7 @@ def _counting_anew(record: ExperimentRecord, assignment: Assignment, at: datetim
         "predictions_until": None,
         "labels_until": None,
         "looked_at": None,
+        "reference": None,
     }
 
 
@@ -145,12 +155,20 @@ def _give_back(
         reason=f"experiment {record.experiment} stopped: {reason}",
         cause_key=f"experiment/{record.experiment}/{record.phase}/stop",
         at=at,
+        **placement_after(record),
     )
     known = versions(connection, record.model)
     for name in change.shares_before:
         if name in known and known[name].status in {VersionStatus.CANARY, VersionStatus.PRODUCTION}:
             status = VersionStatus.PRODUCTION if name == version else VersionStatus.RETIRED
             set_status(connection, model=record.model, version=name, status=status, at=at)
+
+
+def placement_after(record: ExperimentRecord) -> PlacementAfter:
+    """How entities are to be placed when the experiment has ended: as before it, unless its file says otherwise."""
+    if record.config.keep_placement or record.status is not ExperimentStatus.RUNNING:
+        return {"strategy": None, "salt": None}
+    return {"strategy": record.strategy_before, "salt": record.salt_before}
 
 
 def end(connection: Connection, record: ExperimentRecord, status: ExperimentStatus, reason: str, at: datetime) -> None:

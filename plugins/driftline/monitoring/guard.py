@@ -33,7 +33,7 @@ from driftline.rollback import (
     looked,
     why_upstream,
 )
-from driftline.store.engine import store_transaction
+from driftline.store.engine import store_connection, store_transaction
 from driftline.store.incidents import open_or_renew_incident, resolve_causes
 from driftline.store.live import feed_states
 from driftline.store.rollback_log import rollbacks_of
@@ -84,12 +84,18 @@ def guard(
     """
     moment = now or datetime.now(UTC)
     guarded = [config for config in configs if config.guard.enabled]
+    with store_connection(store) as kept:
+        judged = sorted(_looks(kept, guarded, moment), key=_urgency)
+        return [_act(kept, config, look, links_of(config.model), moment) for config, look in judged]
+
+
+def _looks(
+    store: Connection, guarded: Sequence[ModelConfig], moment: datetime
+) -> list[tuple[ModelConfig, Look | DriftlineError]]:
     with store_transaction(store) as connection:
         counted = {(state.model, state.feed): state.counted_at for state in feed_states(connection)}
         fresh = {feed for feed, at in counted.items() if at is not None and moment - at < STALE_AFTER}
-        looks = [(config, _safely(connection, config, fresh, moment)) for config in guarded]
-    judged = sorted(looks, key=_urgency)
-    return [_act(store, config, look, links_of(config.model), moment) for config, look in judged]
+        return [(config, _safely(connection, config, fresh, moment)) for config in guarded]
 
 
 def _safely(
@@ -117,7 +123,7 @@ def _urgency(judged: tuple[ModelConfig, Look | DriftlineError]) -> tuple[int, in
 
 
 def _act(
-    store: Engine, config: ModelConfig, look: Look | DriftlineError, links: Sequence[Link], now: datetime
+    store: Connection, config: ModelConfig, look: Look | DriftlineError, links: Sequence[Link], now: datetime
 ) -> Guarded:
     try:
         if isinstance(look, DriftlineError):

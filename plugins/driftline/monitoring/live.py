@@ -6,6 +6,7 @@ It is what `guard_serving` does. It imports nothing heavy, so that its task star
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from driftline.errors import DriftlineError
 from driftline.live import Feed, MinuteSpan, SpanPlan, VersionFigures, Watermark, plan_spans
 from driftline.live.spans import MINUTE, RESCAN_DEPTH
 from driftline.sources import PredictionLog
+from driftline.sources.kept_sessions import KeptSessions
 from driftline.sources.live_log import LiveLog, open_live_log
-from driftline.store.engine import store_transaction
+from driftline.store.engine import store_connection, store_transaction
 from driftline.store.live import (
     FeedState,
     feed_states,
@@ -65,9 +67,23 @@ def count_live(store: Engine, configs: Iterable[ModelConfig], resolve: Connectio
         failing = {state.model for state in feed_states(connection) if state.error}
     resolve_once = cache(resolve)
     ordered = sorted(configs, key=lambda config: config.model in failing)
-    passes = [_ModelPass(store, config, _opened(config, resolve_once)) for config in ordered]
+    passes = deque((config, _opened(config, resolve_once)) for config in ordered)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="live") as workers:
-        return [failure for failures in workers.map(_ModelPass.count, passes) for failure in failures]
+        working = [workers.submit(_count_some, store, passes) for _ in range(min(_WORKERS, len(passes)))]
+        return [failure for worker in working for failure in worker.result()]
+
+
+def _count_some(store: Engine, passes: deque[tuple[ModelConfig, PredictionLog | DriftlineError]]) -> list[PassFailure]:
+    """One model after the other until none is left, all by the same connections."""
+    failures: list[PassFailure] = []
+    with store_connection(store) as kept, KeptSessions() as sessions:
+        while passes:
+            try:
+                config, opened = passes.popleft()
+            except IndexError:  # another worker has taken the last one
+                break
+            failures += _ModelPass(kept, config, opened, sessions).count()
+    return failures
 
 
 def recent_figures(store: Engine, model: str, minutes: int, now: datetime) -> list[VersionFigures]:
@@ -93,9 +109,10 @@ def _opened(config: ModelConfig, resolve: ConnectionResolver) -> PredictionLog |
 
 @dataclass(frozen=True, eq=False)
 class _ModelPass:
-    store: Engine
+    store: Connection
     config: ModelConfig
     log: PredictionLog | DriftlineError
+    sessions: KeptSessions
 
     def count(self) -> list[PassFailure]:
         feeds = (Feed.PREDICTIONS,) if self.config.labels is None else (Feed.PREDICTIONS, Feed.LABELS)
@@ -107,7 +124,7 @@ class _ModelPass:
         try:
             if isinstance(self.log, DriftlineError):
                 raise self.log
-            with open_live_log(self.log) as opened:
+            with open_live_log(self.log, self.sessions) as opened:
                 _FeedPass(self.store, opened, model, feed).count()
         except DriftlineError as error:
             return self._failed(feed, str(error))
@@ -130,7 +147,7 @@ class _FeedPass:
     watermark, and counts the same minutes again, corrections included.
     """
 
-    store: Engine
+    store: Connection
     log: LiveLog
     model: str
     feed: Feed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -21,6 +21,7 @@ from driftline.monitoring.telling import Audience, News, tell_news, tell_resolve
 from driftline.sources import PredictionLog
 from driftline.sources.live_log import LiveLog, open_live_log
 from driftline.store.engine import store_transaction
+from driftline.store.failed_alerts import failed_count
 from driftline.store.incidents import open_or_renew_incident, resolve_causes
 from driftline.store.live import FeedState, feed_states
 from driftline.store.reading import store_reading
@@ -97,10 +98,11 @@ def watch(
     """
     moment = now or datetime.now(UTC)
     with store_reading(store) as connection:
-        states, waiting = feed_states(connection), pending_alerts(connection)
+        states, waiting, failed = feed_states(connection), pending_alerts(connection), failed_count(connection)
         watchers = [_ModelWatcher(connection, config, states, moment) for config in configs]
         watched = [watcher.look(resolve, ask_airflow) for watcher in watchers]
-    return [_installation(states, waiting, faults, moment), *watched]
+    installation = _installation(states, waiting, faults, moment)
+    return [replace(installation, results=(*installation.results, watching.alerts_failed(*failed))), *watched]
 
 
 def act_on(store: Engine, watched: Sequence[Watched], links: Sequence[Link] = (), now: datetime | None = None) -> int:

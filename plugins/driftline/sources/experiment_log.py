@@ -12,6 +12,7 @@ import psycopg
 
 from driftline.sources.catalog import require_fit
 from driftline.sources.experiment_queries import RowSpan, assigned_labels_query, assigned_predictions_query
+from driftline.sources.kept_sessions import KeptSessions
 from driftline.sources.live_queries import LiveMapping
 from driftline.sources.prediction_log import PredictionLog
 
@@ -76,7 +77,7 @@ class ExperimentLog:
 
 
 @contextmanager
-def open_experiment_log(log: PredictionLog) -> Iterator[ExperimentLog]:
+def open_experiment_log(log: PredictionLog, kept: KeptSessions | None = None) -> Iterator[ExperimentLog]:
     """A session on ``log``.
 
     Raises
@@ -84,7 +85,7 @@ def open_experiment_log(log: PredictionLog) -> Iterator[ExperimentLog]:
     SourceError
         When the log cannot be reached, does not fit the configuration, or does not answer in time.
     """
-    with log.session(STATEMENT_TIMEOUT) as connection:
-        catalog = log.catalog_of(connection)
+    with log.session(STATEMENT_TIMEOUT, kept) as connection:
+        catalog = log.catalog_seen_by(connection)
         require_fit(log.config, catalog)
         yield ExperimentLog(connection, LiveMapping(log.config, catalog, log.config.positive_spellings))

@@ -14,6 +14,7 @@ from psycopg.sql import Composed
 from driftline.live import Feed, MinuteSpan, OutcomeCounts, PredictionCounts
 from driftline.sources import live_queries as queries
 from driftline.sources.catalog import require_fit
+from driftline.sources.kept_sessions import KeptSessions
 from driftline.sources.live_queries import LiveMapping
 from driftline.sources.prediction_log import PredictionLog
 
@@ -104,7 +105,7 @@ class LiveLog:
 
 
 @contextmanager
-def open_live_log(log: PredictionLog) -> Iterator[LiveLog]:
+def open_live_log(log: PredictionLog, kept: KeptSessions | None = None) -> Iterator[LiveLog]:
     """A session on ``log`` whose statements end after `STATEMENT_TIMEOUT`.
 
     Raises
@@ -112,8 +113,8 @@ def open_live_log(log: PredictionLog) -> Iterator[LiveLog]:
     SourceError
         When the log cannot be reached, does not fit the configuration, or does not answer in time.
     """
-    with log.session(STATEMENT_TIMEOUT) as connection:
-        catalog = log.catalog_of(connection)
+    with log.session(STATEMENT_TIMEOUT, kept) as connection:
+        catalog = log.catalog_seen_by(connection)
         config = log.config
         require_fit(config, catalog)
         yield LiveLog(connection, LiveMapping(config, catalog, config.positive_spellings))

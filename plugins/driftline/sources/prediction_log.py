@@ -16,6 +16,7 @@ from driftline.config import Feature, FeatureKind, Labels, ModelConfig, Task
 from driftline.errors import SourceError
 from driftline.sources import label_queries, queries
 from driftline.sources.catalog import NUMBERS, LogCatalog, LogColumn, missing_attributes, require_fit
+from driftline.sources.kept_sessions import CONNECT_TIMEOUT_SECONDS, KeptSessions, open_session
 from driftline.sources.queries import Conversion, Selected
 from driftline.sources.read_ahead import read_ahead
 from driftline.windows import Window
@@ -28,8 +29,14 @@ SliceState = tuple[int, datetime | None, int | None]
 """Rows of a slice, the newest arrival among its labels, and a digest of them."""
 
 _BATCH_BYTES = 8 * 1024 * 1024
-_CONNECT_TIMEOUT_SECONDS = 10
 _SESSION = "-c default_transaction_read_only=on -c timezone=UTC -c application_name=driftline"
+
+
+class _SharedDatabase:
+    """What a connection closes with itself, and must not: the next read needs it. It goes with its `PredictionLog`."""
+
+    def close(self) -> None:
+        pass
 
 
 class PredictionLog:
@@ -47,6 +54,7 @@ class PredictionLog:
         self._config = config
         self._url = _readable_url(config, url)
         self._catalog: LogCatalog | None = None
+        self._database: Any = None
 
     @property
     def catalog(self) -> LogCatalog:
@@ -192,6 +200,12 @@ class PredictionLog:
         with self._session() as connection:
             return self.catalog_of(connection)
 
+    def catalog_seen_by(self, connection: psycopg.Connection[Any]) -> LogCatalog:
+        """`catalog`, looked up by a session that is open where it is not known yet."""
+        if self._catalog is None:
+            self._catalog = self.catalog_of(connection)
+        return self._catalog
+
     def catalog_of(self, connection: psycopg.Connection[Any]) -> LogCatalog:
         """The log's columns, as a session that is open sees them."""
         mapping, labels = self._config.predictions, self._config.labels
@@ -227,37 +241,47 @@ class PredictionLog:
     def config(self) -> ModelConfig:
         return self._config
 
-    def session(self, statement_timeout: timedelta) -> AbstractContextManager[psycopg.Connection[Any]]:
-        """A read-only session whose statements are given up after ``statement_timeout``."""
+    def session(
+        self, statement_timeout: timedelta, kept: KeptSessions | None = None
+    ) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A read-only session whose statements are given up after ``statement_timeout``; one of ``kept``, if given."""
         milliseconds = int(statement_timeout.total_seconds() * 1000)
-        return self._session(f" -c statement_timeout={milliseconds}")
+        return self._session(f" -c statement_timeout={milliseconds}", kept)
 
     @contextmanager
-    def _session(self, options: str = "") -> Iterator[psycopg.Connection[Any]]:
+    def _session(self, options: str = "", kept: KeptSessions | None = None) -> Iterator[psycopg.Connection[Any]]:
+        options = _SESSION + options
         try:
-            with psycopg.connect(
-                self._url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, options=_SESSION + options, autocommit=True
-            ) as connection:
+            opened = open_session(self._url, options) if kept is None else kept.session(self._url, options)
+            with opened as connection:
                 yield connection
         except psycopg.Error as error:
             raise self._in_words(error, error.sqlstate) from error
 
     def _stream(self, query: Composed) -> Iterator[pa.RecordBatch]:
         import adbc_driver_manager
-        import adbc_driver_postgresql.dbapi as adbc
         import pyarrow as pa
 
         try:
-            with (
-                adbc.connect(_with_session_options(self._url), autocommit=True) as connection,
-                connection.cursor() as cursor,
-            ):
+            with self._arrow_connection() as connection, connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
                 cursor.execute(query.as_string())
                 yield from read_ahead(iter(cursor.fetch_record_batch()))
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
             # An error of the server comes as one of Arrow once batches flow.
             raise self._in_words(error, getattr(error, "sqlstate", None)) from error
+
+    def _arrow_connection(self) -> Any:
+        """A connection for one read, on the database object that all reads share: to make one reads every type that
+        the server knows, which takes longer than many a read."""
+        import adbc_driver_manager
+        import adbc_driver_manager.dbapi
+        import adbc_driver_postgresql
+
+        if self._database is None:
+            self._database = adbc_driver_postgresql.connect(_with_session_options(self._url))
+        opened = adbc_driver_manager.AdbcConnection(self._database)
+        return adbc_driver_manager.dbapi.Connection(_SharedDatabase(), opened, autocommit=True)
 
     def _in_words(self, error: Exception, sqlstate: str | None) -> SourceError:
         config = self._config
@@ -332,7 +356,7 @@ def _with_session_options(url: str) -> str:
     from urllib.parse import quote
 
     separator = "&" if "?" in url else "?"
-    return f"{url}{separator}options={quote(_SESSION)}&connect_timeout={_CONNECT_TIMEOUT_SECONDS}"
+    return f"{url}{separator}options={quote(_SESSION)}&connect_timeout={CONNECT_TIMEOUT_SECONDS}"
 
 
 def _as_frame(batches: list[pa.RecordBatch], names: list[str]) -> pd.DataFrame:

@@ -21,8 +21,13 @@ _UNDEFINED = frozenset({"42P01", "42703", "3F000"})
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 
-def create_store_engine(url: str) -> Engine:
+def create_store_engine(url: str, connect_timeout: int = _CONNECT_TIMEOUT_SECONDS) -> Engine:
     """An engine for ``url`` (``postgresql://…``); tasks are short-lived processes, so it keeps no pool.
+
+    Parameters
+    ----------
+    connect_timeout:
+        Seconds after which a server that does not answer is given up.
 
     Raises
     ------
@@ -41,15 +46,37 @@ def create_store_engine(url: str) -> Engine:
         parsed,
         poolclass=NullPool,
         connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            "connect_timeout": connect_timeout,
             "options": "-c timezone=UTC -c search_path=pg_catalog",
         },
     )
 
 
 @contextmanager
-def store_transaction(engine: Engine) -> Iterator[Connection]:
+def store_connection(engine: Engine) -> Iterator[Connection]:
+    """One connection for many a `store_transaction`, one after the other.
+
+    Raises
+    ------
+    StoreError
+        When the database is unreachable.
+    """
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise _in_words(error, engine) from error
+    with connection:
+        yield connection
+
+
+@contextmanager
+def store_transaction(store: Engine | Connection) -> Iterator[Connection]:
     """One transaction on the store: all of it is written, or nothing.
+
+    Parameters
+    ----------
+    store
+        An engine, or a connection that is in no transaction.
 
     Raises
     ------
@@ -57,10 +84,14 @@ def store_transaction(engine: Engine) -> Iterator[Connection]:
         When the database is unreachable, not migrated, or refuses the role.
     """
     try:
-        with engine.begin() as connection:
-            yield connection
+        if isinstance(store, Connection):
+            with store.begin():
+                yield store
+        else:
+            with store.begin() as connection:
+                yield connection
     except DBAPIError as error:
-        raise _in_words(error, engine) from error
+        raise _in_words(error, store.engine) from error
 
 
 def _in_words(error: DBAPIError, engine: Engine) -> Exception:

@@ -37,13 +37,19 @@ def is_kept(since: datetime, last: datetime | None, at: datetime) -> bool:
     return last is None or (at - _EPOCH) // step != (last - _EPOCH) // step
 
 
-def keep_look(
-    connection: Connection, experiment: str, counting: int, at: datetime, results: Iterable[MetricResult]
-) -> None:
-    """Keeps what a look found; the same look again changes nothing."""
-    points = {result.key: [result.effect, *(result.interval or (None, None))] for result in results}
-    values = {"experiment": experiment, "counting": counting, "at": at, "points": json_safe(points)}
-    connection.execute(insert(experiment_course).values(values).on_conflict_do_nothing())
+def keep_course(connection: Connection, at: datetime, looks: Mapping[tuple[str, int], Iterable[MetricResult]]) -> None:
+    """Keeps what looks found, by experiment and counting; the same look again changes nothing."""
+    values = [
+        {
+            "experiment": experiment,
+            "counting": counting,
+            "at": at,
+            "points": json_safe({each.key: [each.effect, *(each.interval or (None, None))] for each in results}),
+        }
+        for (experiment, counting), results in looks.items()
+    ]
+    if values:
+        connection.execute(insert(experiment_course).on_conflict_do_nothing(), values)
 
 
 def experiment_points(connection: Connection, experiment: str, counting: int) -> dict[str, list[CoursePoint]]:

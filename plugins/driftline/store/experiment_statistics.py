@@ -81,6 +81,12 @@ def drop_units(connection: Connection, experiment: str) -> None:
     connection.execute(delete(experiment_units).where(experiment_units.c.experiment == experiment))
 
 
+def forget_counting(connection: Connection, experiment: str, counting: int) -> None:
+    """As if nothing of it had been read."""
+    for table in (experiment_arms, experiment_units):
+        connection.execute(delete(table).where(table.c.experiment == experiment, table.c.counting == counting))
+
+
 def take_batch(connection: Connection, experiment: str, batch_key: str, at: datetime) -> bool:
     """Notes a batch of an application's figures; False where it had come before."""
     added = connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.store.json_values import json_safe
-from driftline.store.tables import experiment_verdicts
+from driftline.store.tables import experiment_verdicts, experiments
 
 _COLUMNS = [column for column in experiment_verdicts.c if column.name != "analysis"]
 """An analysis is large, and read by people only."""
@@ -94,6 +95,18 @@ def latest_verdict(connection: Connection, experiment: str, phase: int) -> Verdi
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else _record(row)
+
+
+def latest_verdicts(connection: Connection, names: Iterable[str]) -> dict[str, VerdictRecord]:
+    """By experiment the last ruling of its current phase; one without any is absent."""
+    query = (
+        select(*_COLUMNS)
+        .join(experiments, experiments.c.experiment == experiment_verdicts.c.experiment)
+        .where(experiments.c.experiment.in_(list(names)), experiment_verdicts.c.phase == experiments.c.phase)
+        .distinct(experiment_verdicts.c.experiment)
+        .order_by(experiment_verdicts.c.experiment, experiment_verdicts.c.number.desc())
+    )
+    return {row.experiment: _record(row) for row in connection.execute(query)}
 
 
 def verdicts(connection: Connection, experiment: str) -> list[VerdictRecord]:

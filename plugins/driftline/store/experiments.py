@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,9 +14,10 @@ from sqlalchemy.dialects.postgresql import insert
 from driftline.config.experiment_config import ABTestConfig
 from driftline.errors import InputError
 from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.clustering import Reference
 from driftline.experiments.result import Look
 from driftline.experiments.traffic import Assignment
-from driftline.serving import VersionHealth, VersionStatus
+from driftline.serving import TrafficSplitStrategy, VersionHealth, VersionStatus
 from driftline.store.json_values import json_safe
 from driftline.store.tables import experiment_arms, experiments, model_versions, route_revisions
 
@@ -56,6 +57,10 @@ class ExperimentRecord:
         Why nothing goes on until a person says so; empty where it does.
     error:
         Why the last look failed; empty where it did not.
+    reference:
+        What the errors of ROC-AUC and latencies are measured by, by entity; None before enough rows have come.
+    strategy_before, salt_before:
+        Of the routes before the phase began; None of an experiment that was started before they were kept.
     """
 
     experiment: str
@@ -82,6 +87,9 @@ class ExperimentRecord:
     held_reason: str
     end_reason: str
     error: str
+    reference: Reference | None
+    strategy_before: TrafficSplitStrategy | None
+    salt_before: str | None
 
     @property
     def salt(self) -> str:
@@ -162,19 +170,42 @@ def experiment(connection: Connection, name: str, *, lock: bool = False) -> Expe
     return _record(row._mapping)
 
 
-def take_experiment(connection: Connection, name: str) -> tuple[ExperimentRecord, Surroundings] | None:
-    """The running experiment, locked, and what it depends on; None where it does not run, or somebody else is at it.
+def take_experiments(
+    connection: Connection, names: Iterable[str], *, source: str | None = None
+) -> dict[str, tuple[ExperimentRecord, Surroundings]]:
+    """Of ``names`` those that run and that nobody else is at, locked, with what they depend on.
 
-    Without its last analysis, which is large, and which the next one takes the place of.
+    Without their last analyses, which are large, and which the next ones take the place of. One whose row cannot be
+    read is left out where several are asked for.
+
+    Parameters
+    ----------
+    source
+        Of the configuration: only experiments of that one.
     """
-    row = connection.execute(
-        select(*_COLUMNS, _REVISION, _VERSIONS, _ARMS)
-        .where(experiments.c.experiment == name, experiments.c.status == ExperimentStatus.RUNNING.value)
-        .with_for_update(of=experiments, skip_locked=True)
-    ).one_or_none()
-    if row is None:
-        return None
-    values = dict(row._mapping)
+    wanted = list(names)
+    running = select(experiments.c.experiment).where(
+        experiments.c.experiment.in_(wanted), experiments.c.status == ExperimentStatus.RUNNING.value
+    )
+    if source is not None:
+        running = running.where(experiments.c.config["source"].astext == source)
+    # Read by a statement of its own: one that locks sees what it depends on as of before it had the lock.
+    locked = list(connection.execute(running.with_for_update(skip_locked=True)).scalars())
+    rows = connection.execute(
+        select(*_COLUMNS, _REVISION, _VERSIONS, _ARMS).where(experiments.c.experiment.in_(locked))
+    )
+    taken = {}
+    for row in rows.all() if locked else ():
+        try:
+            taken[row.experiment] = _taken(row._mapping)
+        except Exception:
+            if len(wanted) == 1:
+                raise
+    return taken
+
+
+def _taken(row: Mapping[Any, Any]) -> tuple[ExperimentRecord, Surroundings]:
+    values = dict(row)
     surroundings = Surroundings(
         routes_revision=values.pop(_REVISION.name),
         versions={
@@ -220,6 +251,8 @@ def move_experiment(connection: Connection, name: str, **values: Any) -> None:
         values["assignments"] = [assignment.to_json() for assignment in values["assignments"]]
     if "looks" in values:
         values["looks"] = [json_safe(look.to_json()) for look in values["looks"]]
+    if values.get("reference") is not None:
+        values["reference"] = values["reference"].to_json()
     if "analysis" in values:
         values["analysis"] = json_safe(values["analysis"])
     for key in ("held_reason", "end_reason", "error"):
@@ -265,5 +298,7 @@ def _record(row: Mapping[Any, Any]) -> ExperimentRecord:
         "status": ExperimentStatus(row["status"]),
         "assignments": tuple(Assignment.from_json(document) for document in row["assignments"]),
         "looks": tuple(Look.from_json(document) for document in row["looks"]),
+        "reference": None if row["reference"] is None else Reference.from_json(row["reference"]),
+        "strategy_before": None if row["strategy_before"] is None else TrafficSplitStrategy(row["strategy_before"]),
     }
     return ExperimentRecord(**values)

@@ -1,10 +1,13 @@
 """The alert outbox: an alert is written with what it is about, in one transaction, and sent afterwards.
 
-A receiver being down loses nothing: an alert stays pending until it was sent. It is sent once: whoever sends it holds
-its row's lock from the claim to the commit that marks it sent, and other drains skip locked rows. One gap is left,
-which no protocol without the receiver's help closes: a process (or its database connection) that dies after the
-receiver took the alert and before the commit leaves it pending, and so does a receiver that takes it and does not
-answer in time; the next drain sends it again. Pages and tickets carry a key by which their receivers know them again.
+A receiver being down loses nothing: an alert stays pending until it was sent. One that is refused again and again by a
+receiver that works has failed: it is kept, it is an incident, and a person sends it again (`store.failed_alerts`).
+
+An alert is sent once: whoever sends it holds its row's lock from the claim to the commit that marks it sent, and other
+drains skip locked rows. One gap is left, which no protocol without the receiver's help closes: a process (or its
+database connection) that dies after the receiver took the alert and before the commit leaves it pending, and so does a
+receiver that takes it and does not answer in time; the next drain sends it again. Pages and tickets carry a key by
+which their receivers know them again.
 
 Of the alerts about an incident, a destination gets the earlier first. Destinations do not wait for each other: each is
 drained by itself, those that answered last time before those that did not.
@@ -17,10 +20,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, case, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from driftline.alerts.delivery import (
+    REFUSALS,
     AlertKind,
     AlertRefused,
     Delivery,
@@ -28,6 +32,7 @@ from driftline.alerts.delivery import (
     Outgoing,
     Receipt,
     ReceiverBusy,
+    RefusedForGood,
     Send,
     wait_after,
 )
@@ -322,12 +327,24 @@ def _outcome(alert: Row[Any], tried: Receipt | Exception, moment: ColumnElement[
         sent = {"status": DeliveryStatus.SENT.value, "sent_at": moment, "receipt": json_safe(tried.reference)}
         return {**sent, "attempts": attempts, "last_error": "", "is_refused": False}
     wait = wait_after(attempts)
+    refused = _refused(alert, tried, moment) if isinstance(tried, RefusedForGood) else {}
     return {
         "attempts": attempts,
         "next_attempt_at": moment + (max(wait, tried.wait) if isinstance(tried, ReceiverBusy) else wait),
         "last_error": _error(tried),
         "is_refused": isinstance(tried, AlertRefused),
+        **refused,
     }
+
+
+def _refused(alert: Row[Any], refusal: RefusedForGood, moment: ColumnElement[Any]) -> dict[str, Any]:
+    """One refusal more; after enough of them, over long enough, the alert has failed."""
+    counted = {"refusals": alert.refusals + 1, "refused_since": func.coalesce(alert_outbox.c.refused_since, moment)}
+    if alert.refused_since is None or alert.refusals + 1 < REFUSALS:
+        return counted
+    is_given_up = moment - literal(alert.refused_since) >= literal(refusal.given_up_after)
+    status = case((is_given_up, DeliveryStatus.FAILED.value), else_=DeliveryStatus.PENDING.value)
+    return {**counted, "status": status}
 
 
 def _error(error: Exception) -> str:

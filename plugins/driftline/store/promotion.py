@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from driftline.errors import InputError
-from driftline.serving import RouteChange, Routes, VersionHealth, VersionStatus
+from driftline.serving import RouteChange, Routes, TrafficSplitStrategy, VersionHealth, VersionStatus
 from driftline.store.model_versions import lock_model, set_status, versions
 from driftline.store.routing import change_routes, current_routes
 
@@ -24,11 +24,18 @@ def promote(
     reason: str,
     cause_key: str,
     at: datetime,
+    strategy: TrafficSplitStrategy | None = None,
+    salt: str | None = None,
 ) -> RouteChange:
     """Gives ``version`` its ``share``; the others keep their ratio in the rest.
 
     With all the traffic the version is in production and those that served before are retired; with less it is a
     canary (or production, where it is that already).
+
+    Parameters
+    ----------
+    strategy, salt
+        As `change_routes` has them.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def promote(
         reason=reason,
         cause_key=cause_key,
         at=at,
+        strategy=strategy,
+        salt=salt,
     )
     if change.is_new:
         _move_statuses(connection, change, version, at)

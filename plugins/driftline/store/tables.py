@@ -220,6 +220,39 @@ findings = Table(
         "window_end",
         postgresql_where=text("check_name <> 'drift'"),
     ),
+    Index(
+        "findings_by_test",
+        "model",
+        "test",
+        "segment",
+        "window_end",
+        postgresql_include=[
+            "subject",
+            "version",
+            "comparison",
+            "check_name",
+            "status",
+            "severity",
+            "statistic",
+            "threshold",
+        ],
+    ),
+    Index(
+        "findings_not_ok",
+        "model",
+        "window_end",
+        postgresql_where=text("status <> 'ok'"),
+        postgresql_include=[
+            "check_name",
+            "comparison",
+            "version",
+            "segment",
+            "subject",
+            "test",
+            "status",
+            "severity",
+        ],
+    ),
     info=about(
         "One row per statistic on one subject: what dashboards read. `comparison` says with what it was "
         "compared (baseline, previous window, another version)."
@@ -329,6 +362,9 @@ alert_outbox = Table(
     Column("subjects", ARRAY(Text), nullable=False, server_default="{}"),
     Column("is_refused", Boolean, nullable=False, server_default=text("false")),
     _text("receipt", server_default=""),
+    _moment("refused_since", nullable=True),
+    Column("refusals", Integer, nullable=False, server_default=text("0")),
+    Index("alert_outbox_failed", "destination", postgresql_where=text("status = 'failed'")),
     Index("alert_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
     Index("alert_outbox_incidents", "incident_ids", postgresql_using="gin"),
     Index("alert_outbox_silenced", "model", postgresql_where=text("status = 'silenced'")),
@@ -532,6 +568,9 @@ experiments = Table(
     _text("held_reason"),
     _text("end_reason"),
     _text("error"),
+    Column("reference", JSONB),
+    Column("strategy_before", Text),
+    Column("salt_before", Text),
     Index("experiments_one_running", "model", unique=True, postgresql_where=text("status = 'running'")),
     info=about("A/B tests and gradual rollouts, with their configuration and stage."),
 )
@@ -554,6 +593,17 @@ experiment_units = Table(
     Column("unit", BigInteger, primary_key=True, autoincrement=False),
     Column("sums", ARRAY(Double), nullable=False),
     info=about("What each unit (entity, or prediction) of an experiment has contributed."),
+)
+
+experiment_seen = Table(
+    "experiment_seen",
+    metadata,
+    Column("experiment", ForeignKey(experiments.c.experiment, ondelete="CASCADE"), primary_key=True),
+    Column("counting", Integer, primary_key=True, autoincrement=False),
+    Column("feed", Text, primary_key=True),
+    Column("hour", TIMESTAMP(timezone=True), primary_key=True),
+    Column("digests", LargeBinary, nullable=False),
+    info=about("Which rows of the last day an experiment has counted, by hour: digests of their ids, 8 bytes each."),
 )
 
 experiment_batches = Table(
@@ -591,4 +641,5 @@ experiment_course = Table(
     Column("counting", Integer, primary_key=True, autoincrement=False),
     _moment("at", primary_key=True),
     Column("points", JSONB, nullable=False),
+    info=about("What looks at an experiment found, thinned to what a chart can show."),
 )

@@ -1,6 +1,7 @@
 """The watcher's watcher: what should have happened and has not. Pure."""
 
 from driftline.watching.judge import (
+    alerts_failed,
     counting_fails,
     guard_silent,
     labels_missing,
@@ -16,6 +17,7 @@ from driftline.watching.result import Cause, WatchResult
 __all__ = [
     "Cause",
     "WatchResult",
+    "alerts_failed",
     "counting_fails",
     "guard_silent",
     "labels_missing",

@@ -173,6 +173,20 @@ def outbox_stuck(
     )
 
 
+def alerts_failed(failed: int, error: str, destinations: Sequence[str]) -> WatchResult:
+    """Alerts were given up, and nobody has sent them again or dropped them."""
+    if not failed:
+        return WatchResult(Cause.ALERTS_FAILED)
+    return amiss(
+        Cause.ALERTS_FAILED,
+        Severity.HIGH,
+        f"{failed} alerts were refused for good by {' and '.join(destinations)}, and are no longer tried; the last "
+        f"answer: {error}.",
+        "Mend what the answer names (the channel, the connection), then: driftline alerts resend --all. See them by: "
+        "driftline alerts failed.",
+    )
+
+
 def model_files_bad(faults: Sequence[str]) -> WatchResult:
     """Files that are not valid: their models have no monitor."""
     if not faults:

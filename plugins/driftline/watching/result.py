@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """The guard runs, and cannot count this model."""
     GUARD_SILENT = "guard_silent"
     OUTBOX_STUCK = "outbox_stuck"
+    ALERTS_FAILED = "alerts_failed"
+    """Alerts that their receivers refused for good."""
     MODEL_FILES = "model_files"
     """A model whose file is not valid has no monitor."""
 

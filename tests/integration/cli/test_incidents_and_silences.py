@@ -13,6 +13,7 @@ from driftline.findings import Severity
 from driftline.monitoring.telling import Audience, News, tell_news
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import open_or_renew_incident
+from driftline.store.outbox import enqueue
 from driftline.store.tables import alert_outbox
 from tests.integration.cli.conftest import Command
 
@@ -95,3 +96,23 @@ def test_a_bad_silence_is_refused(driftline: Command, arguments: tuple[str, ...]
     ran = driftline("silence", *arguments)
     assert ran.code == 2
     assert fault in ran.err.replace("\n", " ")
+
+
+def test_failed_alerts_are_shown_sent_again_and_dropped(driftline: Command, store_engine: Engine) -> None:
+    with store_transaction(store_engine) as connection:
+        for name in ("one", "two", "three"):
+            enqueue(
+                connection, incident_id=None, model="fraud", deduplication_key=name, destination="slack_alerts",
+                message={"title": name},
+            )  # fmt: skip
+        connection.exec_driver_sql("UPDATE driftline.alert_outbox SET status = 'failed', last_error = 'is_archived'")
+    shown = json.loads(driftline("alerts", "failed", "--json").out)
+    assert [each["title"] for each in shown] == ["one", "two", "three"]
+    assert {each["last_error"] for each in shown} == {"is_archived"}
+    first, second, _ = (str(each["alert_id"]) for each in shown)
+    assert "1 alerts are in the outbox again" in driftline("alerts", "resend", first).out
+    assert "1 alerts are dropped" in driftline("alerts", "drop", second).out
+    assert "1 alerts are in the outbox again" in driftline("alerts", "resend", "--all").out
+    assert "No alert has failed" in driftline("alerts", "failed").out
+    refused = driftline("alerts", "resend")
+    assert (refused.code, "Name the alerts" in refused.err) == (2, True)

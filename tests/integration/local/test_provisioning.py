@@ -13,7 +13,7 @@ from psycopg import sql
 
 from driftline.local.errors import LocalSetupError
 from driftline.local.postgres import SCRATCH, EmbeddedPostgres
-from driftline.local.provisioning import provision
+from driftline.local.provisioning import READERS, provision
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def _empty(server: EmbeddedPostgres) -> Iterator[None]:
     with psycopg.connect(server.admin_url, autocommit=True) as connection:
         for name in ("airflow", "driftline", "flights"):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        for name in ("airflow", "driftline", "flights", "driftline_reader", "somebody"):
+        for name in ("airflow", "driftline", "flights", *READERS, "somebody"):
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def test_every_role_gets_into_its_own_database(server: EmbeddedPostgres, tmp_path: Path) -> None:
     urls = provision(server.admin_url, tmp_path / "secrets.json")
     seen = []
-    for url in (urls.airflow, urls.store, urls.log_owner, urls.log_reader):
+    for url in (urls.airflow, urls.store, urls.log_owner, urls.log_reader, urls.router, urls.dashboards):
         with psycopg.connect(url) as connection:
             seen.append(connection.execute("SELECT current_user::text, current_database()::text").fetchone())
     assert seen == [
@@ -46,6 +46,8 @@ def test_every_role_gets_into_its_own_database(server: EmbeddedPostgres, tmp_pat
         ("driftline", "driftline"),
         ("flights", "flights"),
         ("driftline_reader", "flights"),
+        ("driftline_router", "driftline"),
+        ("driftline_dashboards", "driftline"),
     ]
 
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from driftline.experiments.arm import ArmStatistics
 from driftline.experiments.moments import UnitMoments
 from driftline.experiments.verdict import Ruling, Verdict
 from driftline.local.provisioning import LOG_READER, Urls
+from driftline.monitoring.experiment_looks import look_at_those_that_go_on
 from driftline.serving import VersionHealth, VersionStatus
 from driftline.serving.router import Router
 from driftline.store import registry
@@ -79,6 +80,31 @@ def _await(router: Router) -> None:
     while router.route(MODEL, "customer-1") != "v2":
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("ending", ["promoted", "stopped", "unfit"])
+def test_when_it_has_ended_entities_are_placed_as_before_it(lab: ShopExperiment, ending: str, keeps: bool) -> None:
+    before = placement(lab)
+    lab.started(keep_placement=keeps, strategy="random", source="application")
+    during = placement(lab)
+    assert (during, before) == (("random", f"{NAME}/1"), ("hash_based", MODEL))
+    if ending == "promoted":
+        lab.controller.decide_ab_test(NAME, Ruling(Verdict.PROMOTE, "good"), actor="ann")
+    elif ending == "stopped":
+        lab.controller.stop_ab_test(NAME, actor="ann", reason="enough")
+    else:
+        with store_transaction(lab.store) as connection:
+            registry.set_health(connection, model=MODEL, version="v2", health=VersionHealth.UNHEALTHY, at=BEGAN)
+        lab.controller.run(NAME)
+    assert lab.record().status is not ExperimentStatus.RUNNING
+    assert placement(lab) == (during if keeps else before)
+
+
+def placement(lab: ShopExperiment) -> tuple[str, str]:
+    with store_transaction(lab.store) as connection:
+        routes = registry.current_routes(connection, MODEL)
+    return routes.strategy.value, routes.salt
 
 
 def test_a_rerun_and_a_restart_change_nothing_twice(lab: ShopExperiment, urls: Urls) -> None:
@@ -361,6 +387,42 @@ def test_one_that_fails_stops_no_other(lab: ShopExperiment) -> None:
     with store_transaction(lab.store) as connection:
         kept = connection.exec_driver_sql("SELECT error FROM driftline.experiments WHERE experiment = 'spam-b'")
         assert kept.scalar_one()
+
+
+def test_looked_at_together_they_come_to_what_each_comes_to_alone(lab: ShopExperiment) -> None:
+    with store_transaction(lab.store) as connection:
+        for version in ("v1", "v2"):
+            registry.register_version(connection, model="spam", version=version, artifact_uri="s3://x", at=BEGAN)
+    names = [lab.started(source="application"), lab.started(experiment="spam-v2", model="spam", source="application")]
+
+    def came(size: int, errors: int) -> None:
+        rates = {"accuracy": 0.8 * size, "error_rate": 0.01 * size}
+        arms = {
+            version: ArmStatistics(
+                size, size, {name: UnitMoments.of_proportion(round(count), size) for name, count in counts.items()}
+            )
+            for version, counts in {"v1": rates, "v2": {**rates, "error_rate": errors}}.items()
+        }
+        for name in names:
+            lab.controller.collect_ab_test_metrics(name, arms, batch_key=f"{size}")
+
+    came(700, 7)
+    at = datetime.now(UTC)
+    alone = lab.controller.run(names[0], at=at)
+    with store_transaction(lab.store) as connection:
+        (together,) = look_at_those_that_go_on(connection, names[1:], at)
+    assert (together.analysis, together.ruling) == (alone.analysis, alone.ruling)
+    one, other = (lab.record(name) for name in names)
+    assert (one.analysis, one.looks, one.looked_at) == (other.analysis, other.looks, other.looked_at)
+    assert len(one.looks) == 1
+    lab.controller.run_all(at + MINUTE)
+    assert [rulings(lab, name) for name in names] == [[Verdict.CONTINUE]] * 2
+    came(1_400, 500)
+    assert {step.ruling.verdict for step in lab.controller.run_all(at + 2 * MINUTE) if step.ruling} == {
+        Verdict.ROLL_BACK
+    }
+    assert [rulings(lab, name) for name in names] == [[Verdict.CONTINUE, Verdict.ROLL_BACK]] * 2
+    assert lab.shares() == {"v1": 1.0}
 
 
 def test_an_ended_experiment_takes_nothing_from_one_that_runs(lab: ShopExperiment) -> None:

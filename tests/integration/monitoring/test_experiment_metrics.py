@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 from sqlalchemy import Engine
 
 from driftline.config import ModelConfig
 from driftline.errors import InputError
-from driftline.experiments.arm import ArmStatistics
+from driftline.experiments.arm import ArmStatistics, score_cell
 from driftline.experiments.latency_quantile import latency_quantile
 from driftline.experiments.roc_auc import roc_auc
+from driftline.live.latency import cell_of
 from driftline.local.provisioning import LOG_READER, Urls
 from driftline.monitoring import experiment_rulings
 from driftline.monitoring.ab_tests import ABTestController
@@ -80,6 +83,69 @@ def test_every_metric_of_a_binary_model_is_that_of_its_rows(lab: ShopExperiment)
     assert area.value == pytest.approx(roc_auc_score(actual, scores), abs=0.002)
     assert quantile.milliseconds == pytest.approx(sorted(latencies)[round(len(rows) * 0.95)], rel=0.05)
     assert lab.controller.run(NAME).error == ""
+
+
+def test_what_entities_that_return_add_to_the_errors_is_measured_however_often_one_looks(lab: ShopExperiment) -> None:
+    """Read in three parts, the first too small for a reference, with labels corrected: as if read at once."""
+    lab.started(
+        metrics=[
+            {"metric": "roc_auc", "role": "primary"},
+            {"metric": "latency_p95", "role": "guardrail"},
+            {"metric": "fairness_gap", "role": "guardrail", "by": "country"},
+        ],
+        samples=100_000,
+    )
+    lab.come(40, at=BEGAN + MINUTE, visits=3)
+    few = lab.controller.collect_ab_test_metrics(NAME)["v2"]
+    assert lab.record().reference is None
+    assert set(few.clusters) == {"rows/predictions", "rows/labels", "group/DE", "group/FR"}
+    lab.come(300, at=BEGAN + 2 * MINUTE, visits=3)
+    _read_on(lab, BEGAN + 2 * MINUTE)
+    lab.controller.collect_ab_test_metrics(NAME)
+    assert lab.record().reference is not None
+    lab.come(200, at=BEGAN + 10 * MINUTE, visits=2)
+    lab.shop.execute(
+        "INSERT INTO {schema}.labels SELECT prediction_id, NOT was_fraud, known_at + interval '1 hour' FROM "
+        "{schema}.labels JOIN {schema}.predictions USING (prediction_id) WHERE customer IS NOT NULL AND "
+        "model_version = 'v2' ORDER BY prediction_id LIMIT 20"
+    )
+    _read_on(lab, BEGAN + 10 * MINUTE)
+    arm, reference = lab.controller.collect_ab_test_metrics(NAME)["v2"], lab.record().reference
+    rows = logged_last(lab)
+    expected = defaultdict(lambda: [0.0] * 5)
+    for customer, label, score, latency in rows:
+        sums = expected[customer]
+        sums[0] += 1
+        sums[1] += cell_of(latency) > reference.cuts["latency_p95"]
+        sums[2] += reference.influence(score_cell(score), is_positive=label)
+    n, slow, moved = (np.array([sums[place] for sums in expected.values()]) for place in (0, 1, 2))
+    assert moments_of(arm, "latency_p95") == pytest.approx([len(n), n.sum(), slow.sum(), n @ n, slow @ slow, n @ slow])
+    assert moments_of(arm, "roc_auc") == pytest.approx([len(n), n.sum(), moved.sum(), n @ n, moved @ moved, n @ moved])
+    by_row = [reference.influence(score_cell(score), is_positive=label) for _, label, score, _ in rows]
+    assert arm.clusters["roc_auc/rows"].ss == pytest.approx(sum(each * each for each in by_row))
+    assert arm.clusters["group/DE"].n == arm.groups["DE"][0]
+    step = lab.controller.run(NAME)
+    assert step.analysis is not None
+    (area,) = (each for each in step.analysis.results if each.metric == "roc_auc")
+    assert area.control_size + area.treatment_size == 300
+
+
+def _read_on(lab: ShopExperiment, moment: datetime) -> None:
+    with store_transaction(lab.store) as connection:
+        move_experiment(connection, NAME, predictions_until=moment, labels_until=moment)
+
+
+def moments_of(arm: ArmStatistics, key: str) -> list[float]:
+    return arm.clusters[key].to_json()
+
+
+def logged_last(lab: ShopExperiment) -> list[tuple[Any, ...]]:
+    """customer, last label, score, latency of what v2 predicted in the experiment."""
+    return lab.shop.rows(
+        "SELECT DISTINCT ON (prediction_id) customer, was_fraud, score, latency FROM {schema}.predictions "
+        "JOIN {schema}.labels USING (prediction_id) WHERE customer IS NOT NULL AND model_version = 'v2' "
+        "ORDER BY prediction_id, known_at DESC"
+    )
 
 
 def test_errors_of_a_regression(lab: ShopExperiment) -> None:

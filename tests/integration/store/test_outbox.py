@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, insert, select, text
 
-from driftline.alerts import DeliveryStatus, Outgoing
-from driftline.alerts.delivery import LONGEST_WAIT
+from driftline.alerts import AlertRefused, DeliveryStatus, DestinationRefused, Outgoing
+from driftline.alerts.delivery import LONGEST_WAIT, REFUSALS, RefusedForGood
 from driftline.errors import InputError, StoreError
 from driftline.store.engine import create_store_engine, store_transaction
+from driftline.store.failed_alerts import drop_failed, failed_alerts, send_again
 from driftline.store.outbox import FAILURES_BEFORE_PAUSE, deliver_pending, enqueue
 from driftline.store.tables import alert_outbox
 
@@ -164,6 +165,70 @@ def test_one_message_that_is_always_refused_does_not_stop_the_others(store_engin
     _enqueue(store_engine, "poison", "a", "b")
     delivery = deliver_pending(store_engine, mailbox, now=NOON)
     assert (delivery.sent, delivery.failed, delivery.remaining) == (2, 1, 1)
+
+
+class Refusing:
+    """A receiver that works, and takes only what is not called ``bad``."""
+
+    def __init__(self, refusal: type[RefusedForGood] = AlertRefused) -> None:
+        self.refusal = refusal
+        self.received: list[str] = []
+        self.tries = 0
+
+    def __call__(self, outgoing: Outgoing) -> None:
+        self.tries += 1
+        if outgoing.message["title"] == "bad":
+            raise self.refusal("Slack refused the message for #gone: channel_not_found")
+        self.received.append(outgoing.message["title"])
+
+
+def _drain_for(engine: Engine, send: Any, span: timedelta, since: datetime = NOON) -> None:
+    for step in range(int(span / timedelta(minutes=1)) + 1):
+        deliver_pending(engine, send, now=since + step * timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(("refusal", "hours"), [(AlertRefused, 1), (DestinationRefused, 24)])
+def test_what_is_refused_for_good_has_failed_after_a_while_and_holds_up_nothing(
+    store_engine: Engine, refusal: type[RefusedForGood], hours: int
+) -> None:
+    receiver = Refusing(refusal)
+    _enqueue(store_engine, "bad", "good")
+    _drain_for(store_engine, receiver, timedelta(minutes=59))
+    assert (_rows(store_engine)["bad"].status, receiver.received) == (DeliveryStatus.PENDING, ["good"])
+    _drain_for(store_engine, receiver, timedelta(minutes=20), NOON + timedelta(hours=hours))
+    row, tries = _rows(store_engine)["bad"], receiver.tries
+    assert row.status == DeliveryStatus.FAILED
+    assert "channel_not_found" in row.last_error
+    after = deliver_pending(store_engine, receiver, now=NOON + timedelta(days=9))
+    assert (after.remaining, after.sent, receiver.tries) == (0, 0, tries)
+
+
+def test_few_refusals_over_a_long_time_are_not_enough(store_engine: Engine) -> None:
+    _enqueue(store_engine, "bad")
+    for day in range(REFUSALS - 1):
+        deliver_pending(store_engine, Refusing(), now=NOON + timedelta(days=day))
+    assert _rows(store_engine)["bad"].status == DeliveryStatus.PENDING
+
+
+def test_a_failed_alert_is_sent_again_once_or_dropped_as_a_person_says(store_engine: Engine) -> None:
+    _enqueue(store_engine, "bad")
+    _drain_for(store_engine, Refusing(), timedelta(minutes=80))
+    mended, later = Mailbox(), NOON + timedelta(hours=2)
+    with store_transaction(store_engine) as connection:
+        (alert,) = failed_alerts(connection)
+        assert (alert.title, alert.destination) == ("bad", "slack_alerts")
+        send_again(connection, [alert.alert_id], later)
+    assert _enqueue(store_engine, "bad") == [False]
+    for _ in range(2):
+        deliver_pending(store_engine, mended, now=later)
+    assert mended.received == [{"title": "bad"}]
+    for change in (lambda connection: send_again(connection, [alert.alert_id], later), _drop(alert.alert_id)):
+        with pytest.raises(InputError, match="no alert of that number"), store_transaction(store_engine) as connection:
+            change(connection)
+
+
+def _drop(alert_id: int) -> Callable[[Any], None]:
+    return lambda connection: drop_failed(connection, [alert_id])
 
 
 def test_a_receiver_that_is_down_is_not_asked_for_every_alert(store_engine: Engine) -> None:

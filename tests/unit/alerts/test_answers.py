@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from driftline.alerts import AlertRefused, NotDelivered, ReceiverBusy
+from driftline.alerts import AlertRefused, DestinationRefused, NotDelivered, ReceiverBusy
 from driftline.alerts.answers import pause, require_taken
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -17,8 +17,9 @@ def test_what_is_taken_raises_nothing(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(301, NotDelivered), (400, AlertRefused), (401, NotDelivered), (404, NotDelivered), (409, AlertRefused),
-     (413, AlertRefused), (422, AlertRefused), (429, ReceiverBusy), (500, NotDelivered), (503, NotDelivered)],
+    [(301, NotDelivered), (400, AlertRefused), (401, DestinationRefused), (404, DestinationRefused),
+     (408, NotDelivered), (409, AlertRefused), (413, AlertRefused), (422, AlertRefused), (429, ReceiverBusy),
+     (500, NotDelivered), (503, NotDelivered)],
 )  # fmt: skip
 def test_what_is_not_taken_says_whose_fault_it_is(status: int, error: type[NotDelivered]) -> None:
     with pytest.raises(NotDelivered, match=rf"^Slack answered {status}: no service$") as raised:

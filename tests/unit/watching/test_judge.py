@@ -108,6 +108,14 @@ def test_an_outbox_may_hold_an_alert_for_a_while() -> None:
     assert result.description == "3 alerts are not sent, the oldest for 3 days; last error: 503."
 
 
+def test_alerts_that_were_given_up_are_amiss_until_somebody_sees_to_them() -> None:
+    assert watching.alerts_failed(0, "", ()).status is Status.OK
+    result = watching.alerts_failed(2, "channel_not_found", ("slack_alerts",))
+    assert result.is_amiss
+    assert "2 alerts were refused for good by slack_alerts" in result.description
+    assert "driftline alerts resend" in result.recommendation
+
+
 def test_a_bad_model_file_is_told_by_its_first_fault() -> None:
     assert watching.model_files_bad([]).status is Status.OK
     result = watching.model_files_bad(["bad.yaml: x: is not a known key.", "y", "z"])

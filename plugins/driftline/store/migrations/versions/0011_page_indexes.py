@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0011"
-down_revision = "0008"
+down_revision = "0009"
 
 STATEMENTS = """
 CREATE INDEX findings_heat ON driftline.findings (model, subject, window_end) INCLUDE (version, status, severity)
