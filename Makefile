@@ -7,22 +7,23 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(BIN)/uv"
-# The tests of a real Airflow, of which there is one, mostly wait: they run beside the others.
-AIRFLOW_TESTS := tests/dags
+# The tests of a real Airflow, of which there is one, mostly wait: they run beside the others, after those that share
+# one browser.
+AIRFLOW_TESTS := tests/browser tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
 # Debian's packages that some tests need; those tests are skipped where the packages may not be installed.
-TEST_PACKAGES := prometheus
+TEST_PACKAGES := chromium prometheus
 
 # Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
 # thousands of files at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop clean status test lint format bench lock setup
+.PHONY: help demo stop clean status test lint format bench bench-pages lock setup
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## Set up and start everything, and show it at work on real data
 	@"$(BIN)/python" -m include.demo.run up
@@ -60,6 +61,9 @@ format: $(READY) ## Put the code into its style
 
 bench: $(READY) ## Measure speed and memory
 	@"$(BIN)/python" -m tests.benchmarks.run
+
+bench-pages: $(READY) ## Measure how long each page takes
+	@"$(BIN)/python" -m tests.benchmarks.pages
 
 lock: $(READY) ## Pin requirements.in into requirements.txt
 	@$(UV) pip compile --universal --python-version 3.11 --quiet --upgrade requirements.in -o requirements.txt

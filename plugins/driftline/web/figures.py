@@ -18,7 +18,7 @@ def share(value: float | None) -> str:
     percent = value * 100
     digits = 0 if percent == 0 or abs(percent) >= 99.95 else 1 if abs(percent) >= 1 else 2
     written = f"{percent:.{digits}f}"
-    return f"{written.removeprefix('-') if float(written) == 0 else written} %"
+    return f"{written.removeprefix('-') if float(written) == 0 else written}%"
 
 
 def count(value: int | None) -> str:

@@ -109,8 +109,8 @@ def test_a_feature_shows_both_sides_since_when_and_in_which_segments(browser: Te
     assert "Drifted since 1 Mar 22:00 UTC . Moved together with basket." in said
     assert re.search(r"50% quantile (49\.9|50)\S* (99\.9|100)\S* (49\.9|50)", said)
     assert "baseline, 2,001 rows this window, 1,001 rows" in said
-    assert "without a value 0 % 0 % 0 %" in said
-    assert "country=DE critical 75.0 % Only there." in said
+    assert "without a value 0% 0% 0%" in said
+    assert "country=DE critical 75.0% Only there." in said
     assert "All 2 tests" in said
 
 
@@ -165,7 +165,7 @@ def test_performance_is_drawn_realised_and_estimated_with_intervals_and_the_base
     assert _line(chart, "baseline")["values"] == [0.95, 0.95]
     assert _line(chart, "limit")["values"] == [0.9, 0.9]
     assert not [line for line in chart["lines"] if "v1" in line["label"]]
-    assert "2026-03-02 06:00 UTC 92.0 % (90.0 % to 94.0 %) provisional" in _text(html), "and the table says the same"
+    assert "2026-03-02 06:00 UTC 92.0% (90.0% to 94.0%) provisional" in _text(html), "and the table says the same"
 
 
 def test_two_versions_at_once_have_lines_of_their_own(browser: TestClient, results: Results) -> None:

@@ -61,7 +61,7 @@ def test_a_models_row_says_how_it_stands(browser: TestClient, results: Results) 
     row = _row(browser.get("").text, "fraud")
     assert "high since 2 Mar 06:00 UTC amount : Its median rose from 12 to 31." in row
     assert "1 of 2 high ROC-AUC 91.2% 90.1% to 92.3%; baseline 93.0%" in row
-    assert "25.0 % provisional 1,000 1.2 % 182 ms 2 Mar 06:00 UTC" in row
+    assert "25.0% provisional 1,000 1.2% 182 ms 2 Mar 06:00 UTC" in row
 
 
 def test_a_row_leads_to_the_worst_finding_and_to_the_model(browser: TestClient, results: Results) -> None:
@@ -130,7 +130,7 @@ def test_what_serves_stands_with_its_shares(browser: TestClient, results: Result
             connection, model="fraud", shares={"v1": Decimal("0.9"), "v2": Decimal("0.1")}, expected_revision=None,
             actor="test", reason="canary", cause_key="1", at=DAY.end,
         )  # fmt: skip
-    assert "fraud v1 90.0 % · v2 10.0 %" in _row(browser.get("").text, "fraud")
+    assert "fraud v1 90.0% · v2 10.0%" in _row(browser.get("").text, "fraud")
 
 
 def test_models_are_found_by_name_and_state_page_by_page(browser: TestClient, results: Results) -> None:

@@ -15,11 +15,17 @@
   const MARKS = { route: "soft", rollback: "critical", incident: "high", resolved: "good", baseline: "link", experiment: "medium" };
   const number = (value, unit) => {
     if (value === null || value === undefined) return "–";
-    if (unit === "share") return `${(value * 100).toFixed(Math.abs(value) < 0.01 ? 2 : 1)} %`;
+    if (unit === "share") return `${(value * 100).toFixed(Math.abs(value) < 0.01 ? 2 : 1)}%`;
     if (unit === "ms") return `${Math.round(value).toLocaleString("en")} ms`;
     if (unit === "count") return Math.round(value).toLocaleString("en");
     return Number(value.toPrecision(4)).toString();
   };
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const ticks = (_, at, __, ___, step) => at.map((each) => {
+    const date = new Date(each * 1000);
+    return step < 86400 && (date.getHours() || date.getMinutes()) ? hour.format(date) : day.format(date);
+  });
   const times = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
   // Each value's own interval is drawn as a ribbon between two lines without a stroke.
@@ -137,11 +143,15 @@
       series,
       bands,
       scales: { x: { time: true }, y: { range: (_, low, high) => padded(chart, low, high) } },
-      axes: [axis, { ...axis, size: 62, values: (_, values) => values.map((value) => number(value, chart.unit)) }],
+      axes: [{ ...axis, values: ticks }, { ...axis, size: 62, values: (_, values) => values.map((value) => number(value, chart.unit)) }],
       cursor: { sync: { key: "time" }, drag: { setScale: false, x: true, y: false } },
       legend: { live: true },
       hooks: { draw: [drawMarks, drawSoft(chart)], setCursor: [told], setSelect: [zoom] },
     }, data, place);
+    // Without a pointer the legend says how it is now.
+    const newest = { idx: chart.moments.length - 1 };
+    plot.setLegend(newest);
+    plot.over.addEventListener("mouseleave", () => setTimeout(() => plot.setLegend(newest)));
     drawn.push({ place, plot });
   };
   const padded = (chart, low, high) => {
