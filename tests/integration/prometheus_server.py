@@ -46,7 +46,7 @@ class Prometheus:
         """Recording and alerting rules with their health and, of alerts, their state."""
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
-    def wait_until(self, is_met: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    def wait_until(self, is_met: Callable[[], bool], what: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not is_met():
             assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}: {self.targets()}"
@@ -111,7 +111,7 @@ def _configure(folder: Path, scraped_port: int, token: str) -> None:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             if httpx.get(f"{url}/-/ready", trust_env=False).status_code == httpx.codes.OK:

@@ -28,6 +28,7 @@ from driftline.windows import Window, floor_to_slice
 
 TOKEN = "a-token-for-the-tests"
 NOW = datetime.now(UTC)
+"""When the tests began, which may be a while ago."""
 NEWEST = Window.ending(floor_to_slice(NOW), timedelta(hours=24))
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -73,9 +74,11 @@ class Filled:
                 replace_findings(connection, model, window, check, [each for each in found if each.check is check])
             record_decision(connection, _decision(model, window, severity), window.end + timedelta(minutes=5))
 
-    def live(self, model: str, counted: Mapping[str, PredictionCounts], *, feed: Feed = Feed.PREDICTIONS) -> None:
-        """The guard's last pass, which counted so much two minutes ago."""
-        minute = NOW.replace(second=0, microsecond=0) - timedelta(minutes=2)
+    def live(self, model: str, counted: Mapping[str, PredictionCounts], *, feed: Feed = Feed.PREDICTIONS) -> datetime:
+        """The guard's pass of this moment, which counted so much two minutes ago; the time of the newest row."""
+        now = datetime.now(UTC)
+        newest_row = now - timedelta(seconds=30)
+        minute = now.replace(second=0, microsecond=0) - timedelta(minutes=2)
         span = MinuteSpan(minute, minute + timedelta(minutes=1))
         with store_transaction(self.engine) as connection:
             replace_minutes(
@@ -85,10 +88,11 @@ class Filled:
                 connection,
                 model,
                 feed,
-                watermark=Watermark(NOW, minute),
-                newest_row=NOW - timedelta(seconds=30),
+                watermark=Watermark(now, minute),
+                newest_row=newest_row,
                 rows_ahead=0,
             )
+        return newest_row
 
 
 def counts(predictions: int, errors: int = 0, *latencies_ms: float) -> PredictionCounts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,9 @@ from driftline.store.incidents import open_or_renew_incident
 from driftline.store.live import record_failure
 from driftline.store.outbox import enqueue
 from driftline.store.rollback_log import end_rollback, write_rollback
+from driftline.web.metrics.catalogue import CATALOGUE
 from driftline.windows import Window
+from tests.fleet import FleetSize, fill_fleet
 from tests.integration.monitoring.shop_experiment import described
 from tests.integration.web.scraped import (
     NEWEST,
@@ -141,7 +143,7 @@ def test_performance_is_that_of_the_newest_window_with_labels(scraper: TestClien
 
 def test_live_figures_are_those_of_the_last_minutes_by_version(scraper: TestClient, filled: Filled) -> None:
     _route(filled.engine, {"v1": 0.9, "v2": 0.1})
-    filled.live("fraud", {"v1": counts(90, 3, *[10.0] * 80, *[400.0] * 10)})
+    newest_row = filled.live("fraud", {"v1": counts(90, 3, *[10.0] * 80, *[400.0] * 10)})
     filled.live("fraud", {}, feed=Feed.LABELS)
     with store_transaction(filled.engine) as connection:
         record_failure(connection, "broken", Feed.PREDICTIONS, "the table is gone")
@@ -156,7 +158,7 @@ def test_live_figures_are_those_of_the_last_minutes_by_version(scraper: TestClie
     assert value(found, "route_changes_total", model="fraud") == 1
     feed = {"model": "fraud", "feed": "predictions"}
     newest = value(found, "feed_newest_row_timestamp_seconds", **feed)
-    assert newest == pytest.approx((NOW - timedelta(seconds=30)).timestamp(), abs=0.01)
+    assert newest == pytest.approx(newest_row.timestamp(), abs=0.01)
     assert value(found, "feed_failing", **feed) == 0
     broken = {"model": "broken", "feed": "predictions"}
     assert value(found, "feed_failing", **broken) == 1
@@ -213,12 +215,9 @@ def test_open_incidents_and_waiting_alerts_are_counted(scraper: TestClient, fill
     with store_transaction(filled.engine) as connection:
         for cause, severity in (("drift", Severity.CRITICAL), ("fairness", Severity.MEDIUM)):
             open_or_renew_incident(connection, model="fraud", cause=cause, severity=severity, title="x", at=NOW)
-        for key in ("a", "b"):
-            enqueue(
-                connection, incident_id=None, model="fraud", deduplication_key=key, destination="slack_alerts",
-                message={}, at=since,
-            )  # fmt: skip
         connection.execute(text("INSERT INTO driftline.alert_destinations VALUES ('pagerduty', NULL, now())"))
+    for key in ("a", "b"):
+        _enqueue(filled.engine, key, since)
     found = scrape(scraper)
     by_severity = {severity: value(found, "incidents_open", model="fraud", severity=severity) for severity in Severity}
     assert by_severity == {"none": None, "low": 0, "medium": 1, "high": 0, "critical": 1}
@@ -248,6 +247,16 @@ def test_a_log_full_of_versions_is_bounded_to_the_most_asked(scraper: TestClient
     assert value(found, "left_out", model="fraud", what="version") == 480
 
 
+def test_a_fleet_fills_every_metric_and_tells_no_series_twice(store_engine: Engine, scraper: TestClient) -> None:
+    fill_fleet(store_engine, FleetSize(models=5, features=4, days=3, live_hours=1, profile_hours=1, experiments=2))
+    _enqueue(store_engine, "1", NOW)
+    lines = [line for line in scraper.get("metrics").text.splitlines() if not line.startswith("#")]
+    series = [line.rpartition(" ")[0] for line in lines]
+    assert len(series) == len(set(series)), "a series told twice is refused by Prometheus"
+    told = {each.partition("{")[0] for each in series}
+    assert told == {definition.full_name for definition in CATALOGUE}
+
+
 STRANGE = 'a "quoted" \\ back\nslashed 🦊 näme{le="1"} # TYPE x'
 
 
@@ -275,6 +284,14 @@ def test_the_scraper_chooses_the_format(scraper: TestClient, filled: Filled) -> 
     assert "# UNIT driftline_monitor_window_end_timestamp_seconds seconds" in modern.text
     assert "# TYPE driftline_rollbacks counter" in modern.text
     assert modern.headers["cache-control"] == "no-store"
+
+
+def _enqueue(engine: Engine, key: str, at: datetime) -> None:
+    with store_transaction(engine) as connection:
+        enqueue(
+            connection, incident_id=None, model="fraud", deduplication_key=key, destination="slack_alerts", message={},
+            at=at,
+        )  # fmt: skip
 
 
 def _earlier(window: Window, hours: int) -> Window:

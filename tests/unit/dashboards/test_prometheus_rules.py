@@ -88,3 +88,8 @@ def test_an_alert_says_how_grave_it_is_what_is_amiss_and_what_to_do(alert: dict[
     for command, subcommand in commands:
         found = root.commands[command]  # type: ignore[attr-defined]
         assert not subcommand or subcommand in found.commands
+
+
+def test_every_alert_is_listed_with_its_severity() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert listed == [(alert["alert"], alert["labels"]["severity"]) for alert in alerts()]
