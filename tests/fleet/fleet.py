@@ -95,7 +95,7 @@ class _Filling:
         incidents = results.incident_rows(course, found, self.next_incident)
         self.next_incident += len(incidents)
         self.write("incidents", incidents)
-        self.write("alert_outbox", results.alert_rows(incidents))
+        self.write("alert_outbox", results.alert_rows(incidents, self.size.until))
         return incidents
 
     def _write_serving(self, model: FleetModel, experiment: str | None, incidents: list[dict[str, Any]]) -> None:
