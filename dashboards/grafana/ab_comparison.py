@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
 
-from dashboards.grafana.choices import MODEL, marks, model_choice
+from dashboards.grafana.choices import MODEL, marks, tested_model_choice
 from dashboards.grafana.frame import EXPERIMENTS, dashboard
 from dashboards.grafana.panels import (
     FULL,
@@ -31,7 +31,7 @@ def ab_comparison() -> Dashboard:
         "Driftline: A/B comparison",
         EXPERIMENTS,
         "Two versions beside each other: how the traffic was split, which is better, what is ruled and why.",
-        [model_choice(), _experiment_choice()],
+        [tested_model_choice(), _experiment_choice()],
         marks(MODEL),
     ).time("now-7d", "now")
     for panel in _now():

@@ -24,6 +24,15 @@ def model_choice() -> QueryVariable:
     )
 
 
+def tested_model_choice() -> QueryVariable:
+    return variable(
+        "model",
+        "Model",
+        "A model that has, or had, an experiment.",
+        "SELECT DISTINCT model FROM driftline.experiments ORDER BY model",
+    )
+
+
 def models_choice() -> QueryVariable:
     return several(
         "model",

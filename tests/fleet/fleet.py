@@ -10,7 +10,8 @@ serialisation, analysis and rulings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -95,7 +96,7 @@ class _Filling:
         incidents = results.incident_rows(course, found, self.next_incident)
         self.next_incident += len(incidents)
         self.write("incidents", incidents)
-        self.write("alert_outbox", results.alert_rows(incidents))
+        self.write("alert_outbox", results.alert_rows(incidents, self.size.until))
         return incidents
 
     def _write_serving(self, model: FleetModel, experiment: str | None, incidents: list[dict[str, Any]]) -> None:
@@ -119,8 +120,9 @@ def fill_fleet(engine: Engine, size: FleetSize) -> Fleet:
     with store_transaction(engine) as connection:
         _prepare(connection, size)
         filling = _Filling(size, _driver(connection))
-        for model in models:
-            filling.write_model(model, experiments.get(model.name))
+        with _indexed_afterwards(connection, size):
+            for model in models:
+                filling.write_model(model, experiments.get(model.name))
         for model in models:
             if model.name in experiments:
                 add_one(connection, model, size.until, size.seed)
@@ -135,6 +137,27 @@ _IDENTITIES = """
 SELECT setval('driftline.baselines_baseline_id_seq', (SELECT coalesce(max(baseline_id), 1) FROM driftline.baselines)),
        setval('driftline.binnings_binning_id_seq', (SELECT coalesce(max(binning_id), 1) FROM driftline.binnings)),
        setval('driftline.incidents_incident_id_seq', (SELECT coalesce(max(incident_id), 1) FROM driftline.incidents))
+"""
+
+
+@contextmanager
+def _indexed_afterwards(connection: Connection, size: FleetSize) -> Iterator[None]:
+    """Of a large fleet, makes the indexes of the findings when they are all there."""
+    if size.models * size.features * size.days < _LARGE:
+        yield
+        return
+    dropped = connection.execute(text(_SECOND_INDEXES)).all()
+    for name, _ in dropped:
+        connection.execute(text(f"DROP INDEX {tables.SCHEMA}.{name}"))
+    yield
+    for _, definition in dropped:
+        connection.execute(text(definition.replace(":", "\\:")))
+
+
+_LARGE = 2_000
+_SECOND_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE schemaname = 'driftline' AND tablename = 'findings' AND indexname <> 'findings_pkey'
 """
 
 

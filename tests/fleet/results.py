@@ -150,10 +150,11 @@ def incident_rows(course: Course, found: Sequence[Outcome], first_id: int) -> li
     return rows
 
 
-def alert_rows(incidents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One message for each incident, sent a minute later."""
+def alert_rows(incidents: Iterable[dict[str, Any]], until: datetime) -> Iterator[dict[str, Any]]:
+    """One message for each incident, sent a minute later; of those that opened last it waits: the receiver is down."""
     for incident in incidents:
         at = incident["opened_at"]
+        is_sent = incident["status"] == "resolved" or at < until - LABEL_DELAY
         yield {
             "incident_id": incident["incident_id"],
             "model": incident["model"],
@@ -164,12 +165,12 @@ def alert_rows(incidents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 "owner": "unowned", "window": None, "channel": "", "verdict": incident["title"],
                 "severity": incident["severity"], "incidents": [incident["incident_id"]], "recommendation": "",
             },
-            "status": "sent",
-            "attempts": 1,
+            "status": "sent" if is_sent else "pending",
+            "attempts": 1 if is_sent else 3,
             "next_attempt_at": at,
             "created_at": at,
-            "sent_at": at + timedelta(minutes=1),
-            "last_error": "",
+            "sent_at": at + timedelta(minutes=1) if is_sent else None,
+            "last_error": "" if is_sent else "503 Service Unavailable",
             "kind": "message",
             "incident_ids": [incident["incident_id"]],
             "subjects": sorted({finding[3] for finding in incident["findings"]}),

@@ -1,5 +1,5 @@
 """What Grafana does with a dashboard's queries, for tests and benchmarks."""
 
-from tests.grafana.interpreter import Asked, Board, TimeRange, UnknownMacro, load_boards
+from tests.grafana.interpreter import Asked, Board, Expression, TimeRange, UnknownMacro, load_boards
 
-__all__ = ["Asked", "Board", "TimeRange", "UnknownMacro", "load_boards"]
+__all__ = ["Asked", "Board", "Expression", "TimeRange", "UnknownMacro", "load_boards"]

@@ -3,7 +3,8 @@
 Variables are put in by Grafana's front end (`${name:sqlstring}`), macros by the data source. Both are done here as they
 are done there, their limits included: a macro's argument ends at the first closing parenthesis.
 
-Sources: grafana `pkg/tsdb/grafana-postgresql-datasource/macros.go`; `public/app/features/templating/formatRegistry.ts`.
+Sources: grafana `pkg/tsdb/grafana-postgresql-datasource/macros.go`; `public/app/features/templating/formatRegistry.ts`;
+`packages/grafana-prometheus/src/datasource.ts` (`interpolateQueryExpr`).
 """
 
 from __future__ import annotations
@@ -62,6 +63,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Expression:
+    """One query as Prometheus gets it, and the labels that its legend names."""
+
+    where: str
+    promql: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Board:
     """A dashboard as it stands in its file."""
 
@@ -107,12 +117,14 @@ class Board:
                 where = f"{self.name}: annotation {mark['name']}"
                 yield Asked(where, interpolated(mark["target"]["rawSql"], values, span), "table")
 
-    def expressions(self) -> Iterator[tuple[str, str]]:
-        """Every expression for Prometheus, and where it stands."""
+    def expressions(self, values: Mapping[str, Choice]) -> Iterator[Expression]:
+        """Every query of Prometheus."""
         for panel in self.panels():
             for target in panel.get("targets", ()):
                 if "expr" in target:
-                    yield f"{self.name}: {panel['title']} {target['refId']}", target["expr"]
+                    where = f"{self.name}: {panel['title']} {target['refId']}"
+                    labels = re.findall(r"{{(\w+)}}", target["legendFormat"])
+                    yield Expression(where, _expression(target["expr"], values), frozenset(labels))
 
 
 def load_boards() -> list[Board]:
@@ -146,6 +158,22 @@ def interpolated(sql: str, values: Mapping[str, Choice], span: TimeRange) -> str
     kept = _MACRO.sub(keep, sql)
     replaced = _VARIABLE.sub(put, kept)
     return re.sub("\0(\\d+)\0", lambda match: macros[int(match[1])], replaced)
+
+
+def _expression(promql: str, values: Mapping[str, Choice]) -> str:
+    """With variables put in as the data source of Prometheus does: of several values a regular expression."""
+
+    def put(match: re.Match[str]) -> str:
+        name = match[1] or match[3] or match[4]
+        if match[2] or name not in values:
+            raise UnknownMacro(f"{match[0]} is no variable, or has a format")
+        chosen = values[name]
+        if isinstance(chosen, str):
+            return chosen.replace("\\", "\\\\").replace("'", "\\\\'")
+        each = [re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", value.replace("\\", "\\" * 4)) for value in chosen]
+        return each[0] if len(each) == 1 else f"({'|'.join(each)})"
+
+    return _VARIABLE.sub(put, promql)
 
 
 def _macro(name: str, arguments: str, span: TimeRange) -> str:

@@ -1,15 +1,18 @@
-"""``driftline models``, ``baseline``, ``migrate``, ``version``."""
+"""``driftline models``, ``baseline``, ``migrate``, ``grants``, ``version``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from sqlalchemy import Engine, text
 
 from driftline import __version__
+from driftline.cli.exit_codes import ExitCode
+from driftline.local.provisioning import ROUTER, Urls
 from driftline.store.migrate import newest_revision
 from tests.integration.cli.conftest import Command
 from tests.integration.shop_log import ShopLog
@@ -141,3 +144,24 @@ def test_a_misspelt_command_exits_with_2(driftline: Command, arguments: list[str
     ran = driftline(*arguments)
     assert ran.code == 2
     assert "Traceback" not in ran.err
+
+
+def test_a_role_is_let_in_to_read_what_it_needs(driftline: Command, store_engine: Engine, urls: Urls) -> None:
+    with store_engine.begin() as connection:
+        connection.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA driftline FROM {ROUTER}"))
+    shown = driftline("grants", ROUTER, "--for", "routing", "--show")
+    assert f'GRANT SELECT ON driftline.route_revisions TO "{ROUTER}";' in shown.out
+    with psycopg.connect(urls.router, autocommit=True) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM driftline.route_revisions")
+        ran = driftline("grants", ROUTER, "--for", "routing")
+        assert (ran.code, ran.out) == (
+            0, f"{ROUTER} may now read 1 of Driftline's tables, and nothing else of them.\n"
+        )  # fmt: skip
+        connection.execute("SELECT * FROM driftline.route_revisions")
+
+
+def test_a_role_that_is_not_there_says_who_makes_it(driftline: Command, store_engine: Engine) -> None:
+    ran = driftline("grants", "nobody_here", "--for", "dashboards")
+    assert ran.code == ExitCode.REFUSED
+    assert "There is no role 'nobody_here'. An administrator makes it" in ran.err

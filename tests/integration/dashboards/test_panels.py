@@ -54,7 +54,8 @@ def test_no_query_fails_and_none_is_empty_where_data_are(
 def _choices(board: Board, fleet: Fleet) -> list[dict[str, Any]]:
     if board.name == "fleet_overview":
         return [{}]
-    return [{"model": model.name} for model in fleet.models]
+    names = fleet.experiments if board.name == "ab_comparison" else [model.name for model in fleet.models]
+    return [{"model": name} for name in names]
 
 
 def test_names_with_quotes_and_what_looks_like_a_macro_stay_names(
