@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import zip_longest
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -24,6 +25,8 @@ from driftline.experiments.moments import UnitMoments
 from driftline.experiments.planning import SETTLING
 from driftline.experiments.traffic import arm_of
 from driftline.experiments.units import SUMS, UnitSums, cluster_changes, moment_changes, new_units, positive_changes
+from driftline.live import Feed
+from driftline.monitoring.experiment_late import SeenRows, hour_of
 from driftline.serving import TrafficSplitStrategy
 from driftline.serving.strategy import Placement
 from driftline.sources import PredictionLog
@@ -64,14 +67,14 @@ def read_new_rows(
     with open_experiment_log(log, kept) as opened:
         upto = opened.now() - SETTLING
         reader = _Reader(record, log.config, opened)
-        read_until, labels_until = reader.read_on(upto)
+        read_until, labels_until = reader.read_on(connection, upto)
         if reader.lacks_reference and (reference := reader.reference_so_far(connection)) is not None:
             # All that has been counted is counted once more, by what a row moves each metric by.
             forget_counting(connection, record.experiment, record.counting)
             record = replace(record, reference=reference, predictions_until=None, labels_until=None)
             reader = _Reader(record, log.config, opened)
-            read_until, labels_until = reader.read_on(upto)
-    reader.keep(connection)
+            read_until, labels_until = reader.read_on(connection, upto)
+    reader.keep(connection, upto)
     record = replace(record, predictions_until=read_until, labels_until=labels_until)
     move_experiment(
         connection,
@@ -84,10 +87,11 @@ def read_new_rows(
 
 
 def _chunks(start: datetime, end: datetime) -> Iterator[RowSpan]:
+    """Each within an hour of the clock, by which is kept what has been seen."""
     for _ in range(MOST_CHUNKS):
         if start >= end:
             return
-        upto = min(start + CHUNK, end)
+        upto = min(hour_of(start) + CHUNK, end)
         yield RowSpan(start, upto)
         start = upto
 
@@ -118,6 +122,8 @@ class _Reader:
         is_random = record.config.strategy is TrafficSplitStrategy.RANDOM
         self._is_by_entity = model.predictions.entity is not None and not is_random
         self._log = log
+        self._predictions_seen = SeenRows(record, Feed.PREDICTIONS, record.predictions_until)
+        self._labels_seen = SeenRows(record, Feed.LABELS, record.labels_until)
         self._versions = record.config.versions
         self._kinds = {metric.kind for metric in record.config.design(record.stage).metrics}
         self._standard = [metric.standard for metric in record.config.metrics if metric.standard is not None]
@@ -145,23 +151,56 @@ class _Reader:
         before = arm_statistics(connection, self._record.experiment, self._record.counting)
         return Reference.of([*before.values(), *counted], self._standard)
 
-    def read_on(self, upto: datetime) -> tuple[datetime, datetime]:
-        """Reads what is new; how far the predictions and the labels have been read now."""
+    def read_on(self, connection: Connection, upto: datetime) -> tuple[datetime, datetime]:
+        """Reads what is new, and what has come late; how far the predictions and the labels have been read now."""
         since = self._record.counted_since
         assert since is not None
         read_until, labels_until = self._record.predictions_until or since, self._record.labels_until or since
+        self._add_late_predictions(connection, upto)
         for span in _chunks(read_until, upto):
+            self._predictions_seen.begin(span, connection)
             self.add_predictions(span)
             read_until = span.end
         if self._record.config.needs_labels and self._model.labels is not None:
+            self._add_late_labels(connection, upto)
             # A label is only looked for once its prediction has been.
             for span in _chunks(labels_until, read_until):
+                self._labels_seen.begin(span, connection)
                 self.add_labels(span)
                 labels_until = span.end
         return read_until, labels_until
 
+    def _add_late_predictions(self, connection: Connection, upto: datetime) -> None:
+        span = self._predictions_seen.span_to_check(connection, upto)
+        if span is not None:
+            for part in self._predictions_seen.changed(span, self._log.prediction_hours(self._versions, span)):
+                self.add_predictions(part)
+
+    def _add_late_labels(self, connection: Connection, upto: datetime) -> None:
+        seen, since = self._labels_seen, self._record.counted_since
+        span = seen.span_to_check(connection, upto)
+        if span is None:
+            return
+        assert since is not None
+        unseen: dict[int, Any] = {}
+        for part in seen.changed(span, self._log.label_hours(self._versions, span, since)):
+            hour = hour_of(part.start)
+            found = {digest: each for each, digest in self._log.label_rows(self._versions, part, since)}
+            unseen |= {digest: each for digest, each in found.items() if not seen.has(hour, digest)}
+            seen.note(hour, found)
+        if unseen:
+            ids = set(unseen.values())
+            for row in self._log.changed_labels(self._versions, ids, span.end, unseen):
+                self._count_label(row)
+
     def add_predictions(self, span: RowSpan) -> None:
+        seen = self._predictions_seen
         for row in self._log.predictions(self._versions, span, group=self._group):
+            hour = hour_of(row.at)
+            if seen.has(hour, row.digest):
+                continue
+            if row.digest is not None:
+                seen.note(hour, [row.digest])
             unit = self._unit_of(row)
             if unit is not None:
                 self._add_prediction(self._arms[row.version], unit, row)
@@ -169,11 +208,15 @@ class _Reader:
     def add_labels(self, span: RowSpan) -> None:
         assert self._record.counted_since is not None
         for row in self._log.labels(self._versions, span, self._record.counted_since):
-            unit = self._unit_of(row)
-            if unit is not None and row.predicted is not None and row.actual is not None:
-                self._add_label(self._arms[row.version], unit, row)
+            self._labels_seen.note(hour_of(span.start), row.digests)
+            self._count_label(row)
 
-    def keep(self, connection: Connection) -> None:
+    def _count_label(self, row: AssignedLabel) -> None:
+        unit = self._unit_of(row)
+        if unit is not None and row.predicted is not None and row.actual is not None:
+            self._add_label(self._arms[row.version], unit, row)
+
+    def keep(self, connection: Connection, upto: datetime) -> None:
         experiment, counting = self._record.experiment, self._record.counting
         arms = arm_statistics(connection, experiment, counting)
         ratios = [metric.metric for metric in self._record.config.metrics]
@@ -182,6 +225,8 @@ class _Reader:
             change = self._changes(connection, counted, ratios)
             kept[version] = arms.get(version, ArmStatistics()) + change
         keep_arm_statistics(connection, experiment, counting, kept)
+        for seen in (self._predictions_seen, self._labels_seen):
+            seen.keep(connection, upto)
 
     def _changes(self, connection: Connection, counted: _Counted, ratios: list[str]) -> ArmStatistics:
         before, added = self._summed(connection, counted.units)

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, bindparam, delete, select,
 from sqlalchemy.dialects.postgresql import insert
 
 from driftline.experiments.arm import ArmStatistics
-from driftline.store.tables import experiment_arms, experiment_batches, experiment_units
+from driftline.store.tables import experiment_arms, experiment_batches, experiment_seen, experiment_units
 
 _UPSERT_UNITS = text(
     """
@@ -78,12 +78,13 @@ def keep_unit_sums(connection: Connection, experiment: str, counting: int, sums:
 
 def drop_units(connection: Connection, experiment: str) -> None:
     """What is kept of single entities goes when nothing is counted any more; the sums per arm stay."""
-    connection.execute(delete(experiment_units).where(experiment_units.c.experiment == experiment))
+    for table in (experiment_units, experiment_seen):
+        connection.execute(delete(table).where(table.c.experiment == experiment))
 
 
 def forget_counting(connection: Connection, experiment: str, counting: int) -> None:
     """As if nothing of it had been read."""
-    for table in (experiment_arms, experiment_units):
+    for table in (experiment_arms, experiment_units, experiment_seen):
         connection.execute(delete(table).where(table.c.experiment == experiment, table.c.counting == counting))
 
 

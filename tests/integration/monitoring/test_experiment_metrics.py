@@ -23,6 +23,7 @@ from driftline.local.provisioning import LOG_READER, Urls
 from driftline.monitoring import experiment_rulings
 from driftline.monitoring.ab_tests import ABTestController
 from driftline.store.engine import store_transaction
+from driftline.store.experiment_statistics import arm_statistics
 from driftline.store.experiments import move_experiment
 from tests.integration.monitoring.shop_experiment import BEGAN, MODEL, NAME, ShopExperiment, shop_experiment
 from tests.integration.shop_log import shop_log
@@ -146,6 +147,64 @@ def logged_last(lab: ShopExperiment) -> list[tuple[Any, ...]]:
         "JOIN {schema}.labels USING (prediction_id) WHERE customer IS NOT NULL AND model_version = 'v2' "
         "ORDER BY prediction_id, known_at DESC"
     )
+
+
+METRICS = [
+    {"metric": "accuracy", "role": "primary"},
+    {"metric": "error_rate", "role": "guardrail"},
+    {"metric": "roc_auc", "role": "signal"},
+    {"metric": "latency_p95", "role": "guardrail"},
+    {"metric": "fairness_gap", "role": "guardrail", "by": "country"},
+]
+
+
+def test_rows_that_arrive_late_are_counted_and_nothing_twice(lab: ShopExperiment) -> None:
+    """Predictions and labels that arrive after their hour was read, in any order, with labels corrected: as at once."""
+    lab.started(metrics=METRICS, samples=100_000)
+    lab.come(300, at=BEGAN + MINUTE)
+    lab.controller.collect_ab_test_metrics(NAME)
+    lab.controller.collect_ab_test_metrics(NAME)
+    assert predictions_of(lab) == 300
+    # Ten minutes ago by their own time, and only now in the log; of half of them the labels come later still.
+    ago = BEGAN + timedelta(hours=3) - 10 * MINUTE
+    lab.come(60, at=ago, first=1_000, visits=2)
+    lab.shop.execute(
+        "CREATE TABLE {schema}.held AS SELECT * FROM {schema}.labels WHERE prediction_id IN (SELECT prediction_id FROM "
+        "{schema}.predictions WHERE customer IN ('customer-1000', 'customer-1001', 'customer-1002'))"
+    )
+    lab.shop.execute("DELETE FROM {schema}.labels WHERE prediction_id IN (SELECT prediction_id FROM {schema}.held)")
+    for _ in range(2):
+        lab.controller.collect_ab_test_metrics(NAME)
+    assert predictions_of(lab) == 420
+    # Late labels, late corrections that a later label had overtaken, and late ones that overtake.
+    lab.shop.execute("INSERT INTO {schema}.labels SELECT * FROM {schema}.held")
+    for shift in ("- interval '1 second'", "+ interval '3 seconds'"):
+        lab.shop.execute(
+            "INSERT INTO {schema}.labels SELECT prediction_id, NOT was_fraud, known_at " + shift + " FROM "
+            "{schema}.labels WHERE known_at >= %s AND prediction_id %% 7 = " + str(len(shift) % 2),
+            ago,
+        )
+        lab.controller.collect_ab_test_metrics(NAME)
+    late = lab.controller.collect_ab_test_metrics(NAME)
+    lab.controller.stop_ab_test(NAME, actor="ann", reason="to count it at once")
+    lab.controller.start_ab_test(NAME, actor="ann", at=BEGAN)
+    with store_transaction(lab.store) as connection:
+        salts = connection.exec_driver_sql("UPDATE driftline.experiments SET phase = 1")
+        assert salts.rowcount == 1
+    at_once = lab.controller.collect_ab_test_metrics(NAME)
+    assert sum(arm.predictions for arm in at_once.values()) == 420
+    for version, arm in at_once.items():
+        assert (late[version].scores, late[version].moments["error_rate"]) == (arm.scores, arm.moments["error_rate"])
+        assert (late[version].units, late[version].predictions) == (arm.units, arm.predictions)
+        assert (late[version].latencies, late[version].groups) == (arm.latencies, arm.groups)
+        accuracy = late[version].moments["accuracy"]
+        assert accuracy.to_json() == pytest.approx(arm.moments["accuracy"].to_json())
+
+
+def predictions_of(lab: ShopExperiment) -> int:
+    with store_transaction(lab.store) as connection:
+        arms = arm_statistics(connection, NAME, lab.record().counting)
+    return sum(arm.predictions for arm in arms.values())
 
 
 def test_errors_of_a_regression(lab: ShopExperiment) -> None:
