@@ -101,7 +101,8 @@ _STANDINGS = text(
                (array_agg(title ORDER BY array_position(:ladder, severity) DESC, opened_at))[1] AS title
         FROM driftline.incidents WHERE status <> 'resolved' GROUP BY model
     )
-    SELECT known.model, newest.*, windows.rows, windows.labeled_rows,
+    SELECT known.model, newest.window_start, newest.window_end, newest.verdict, newest.severity, newest.reason,
+           newest.is_suppressed, newest.decided_at, windows.rows, windows.labeled_rows,
            troubled.incidents, troubled.since AS incidents_since, troubled.severity AS incident_severity,
            troubled.title AS incident_title,
            newest.summary ? 'checks' AND NOT EXISTS (
@@ -157,7 +158,8 @@ _MEASURED = text(
     SELECT w.model, f.check_name, f.version, f.comparison, f.segment, f.subject, f.test, f.status, f.severity,
            f.statistic, f.threshold, f.effect, f.interval_low, f.interval_high, f.reference_size, f.current_size,
            f.reason, f.description, f.recommendation,
-           f.details - 'localization' AS details
+           jsonb_build_object('is_provisional', f.details -> 'is_provisional', 'reference_value',
+                              f.details -> 'reference_value') AS details
     FROM {_WINDOWS} AS w(model, window_start, window_end)
     JOIN driftline.findings f ON {_OF_WINDOW}
     WHERE f.segment = '' AND f.comparison IN ('baseline', 'expectation')
@@ -241,19 +243,9 @@ def finding_of(row: Row[Any]) -> Finding:
 
 
 def _standing(row: Row[Any]) -> ModelStanding:
-    standing = ModelStanding(
-        model=row.model,
-        has_baseline=row.has_baseline,
-        incidents=row.incidents or 0,
-        incident_severity=Severity(row.incident_severity or Severity.NONE),
-        incident_title=row.incident_title or "",
-        incidents_since=row.incidents_since,
-    )
-    if row.window_end is None:
-        return standing
-    return ModelStanding(
-        **{
-            **standing.__dict__,
+    decided: dict[str, Any] = {}
+    if row.window_end is not None:
+        decided = {
             "window": Window(row.window_start, row.window_end),
             "verdict": Verdict(row.verdict),
             "severity": Severity(row.severity),
@@ -264,6 +256,14 @@ def _standing(row: Row[Any]) -> ModelStanding:
             "rows": row.rows or 0,
             "labeled_rows": row.labeled_rows or 0,
         }
+    return ModelStanding(
+        model=row.model,
+        has_baseline=row.has_baseline,
+        incidents=row.incidents or 0,
+        incident_severity=Severity(row.incident_severity or Severity.NONE),
+        incident_title=row.incident_title or "",
+        incidents_since=row.incidents_since,
+        **decided,
     )
 
 
