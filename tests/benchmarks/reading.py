@@ -190,7 +190,7 @@ def _memory_section(counted: dict[str, dict[str, Any]]) -> str:
 
 
 def _profiles_section(url: str) -> str:
-    day, checks = _measure("count_day", url), _measure("checks", url)
+    day, checks, short = _measure("count_day", url), _measure("checks", url), _measure("short_reads", url)["more"]
     milliseconds = 1e3 * day["seconds"]
     return f"""## On ready profiles, {FEATURES} numeric features of 1,000 cells
 
@@ -201,6 +201,13 @@ def _profiles_section(url: str) -> str:
 | Drift check of a window against the baseline, not calibrated | {checks["more"]["plain_ms"]:.1f} |
 | Drift check of a window against a calibrated baseline of 28 days | {checks["more"]["calibrated_ms"]:.1f} |
 | Calibrating those 28 days (once per baseline) | {1e3 * checks["seconds"]:.0f} |
+
+## A short read: 1,000 rows of {FEATURES} features, processor time of the reading process
+
+| | ms |
+|---|---|
+| the first by a `PredictionLog`, which makes the driver's database object | {short["first_ms"]:.1f} |
+| every further, which shares it | {short["further_ms"]:.1f} |
 """
 
 

@@ -139,6 +139,40 @@ def count_day(table: str, rows: int) -> Measurement:
     return measurement
 
 
+def short_reads(table: str, rows: int) -> Measurement:
+    """An hour of a few rows, in processor time of this process: the first read by a `PredictionLog`, and every further.
+
+    The driver has been imported before.
+    """
+    import psycopg
+
+    from driftline.windows import Window
+
+    with psycopg.connect(_url(), autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS short")
+        values = ", ".join(f"random() AS {name}" for name in _feature_names("short"))
+        connection.execute(
+            "CREATE TABLE short AS SELECT i AS id, timestamptz '2026-01-01 00:00+00' + i * interval '1 second' AS at, "  # type: ignore[arg-type]
+            f"'v1' AS version, {values} FROM generate_series(0, 999) AS i"
+        )
+    hour = Window(START, START + timedelta(hours=1))
+
+    def read_once(log: Any, columns: Any) -> float:
+        began = time.process_time()
+        assert sum(batch.num_rows for batch in log.read_predictions(hour, columns)) == 1_000
+        return time.process_time() - began
+
+    first, further = [], []
+    with measured() as measurement:
+        for _ in range(5):
+            log, _, columns, _ = _log("short")
+            assert log.catalog
+            first.append(read_once(log, columns))
+            further += [read_once(log, columns) for _ in range(5)]
+    measurement.more["first_ms"], measurement.more["further_ms"] = 1e3 * min(first), 1e3 * min(further)
+    return measurement
+
+
 def checks(table: str, rows: int) -> Measurement:
     """The drift check of a window of 30 features on ready profiles, without and with a calibrated baseline."""
     from driftline.drift import DriftDetector, build_calibration
@@ -163,7 +197,7 @@ def checks(table: str, rows: int) -> Measurement:
 
 MEASURES: dict[str, Callable[[str, int], Measurement]] = {
     "copy": copy, "pandas": pandas, "read": read, "count": count, "sample": sample,
-    "count_day": count_day, "checks": checks,
+    "count_day": count_day, "checks": checks, "short_reads": short_reads,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ MOST_ARMS = 10
 Version = Annotated[str, Field(min_length=1, max_length=200)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")]
 WHOLE = (Stage(0, 100),)
+_STANDARD = frozenset(StandardMetric)
 
 
 class ExperimentMetric(StrictModel):
@@ -45,7 +46,7 @@ class ExperimentMetric(StrictModel):
 
     @model_validator(mode="after")
     def _is_described(self) -> Self:
-        is_standard = self.metric in set(StandardMetric)
+        is_standard = self.metric in _STANDARD
         if is_standard and (self.kind or (self.better and self.metric != StandardMetric.POSITIVE_RATE)):
             raise ValueError(f"`kind` and `better` of {self.metric} are known; leave them out")
         if not is_standard and (self.kind is None or self.better is None):
@@ -61,7 +62,7 @@ class ExperimentMetric(StrictModel):
 
     @property
     def standard(self) -> StandardMetric | None:
-        return StandardMetric(self.metric) if self.metric in set(StandardMetric) else None
+        return StandardMetric(self.metric) if self.metric in _STANDARD else None
 
     @property
     def measured(self) -> MeasuredMetric:

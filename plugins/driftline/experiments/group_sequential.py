@@ -30,7 +30,8 @@ Floats = NDArray[np.float64]
 
 FARTHEST = 8.2
 """Standard errors: a boundary beyond is not told apart from this one (both are crossed once in 10^15)."""
-_NODES_PER_STEP = 2.0
+_NODES_PER_STEP = 1.5
+"""Of the quadrature: more change no bound by more than 2e-10 (measured up to 28 looks)."""
 _FEWEST_NODES = 24
 
 

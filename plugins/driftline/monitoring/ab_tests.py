@@ -25,6 +25,7 @@ from driftline.monitoring.experiment_traffic import start, stop
 from driftline.monitoring.telling import Audience
 from driftline.serving.strategy import EntityId, Placement
 from driftline.sources import PredictionLog
+from driftline.sources.kept_sessions import KeptSessions
 from driftline.store.engine import store_transaction
 from driftline.store.experiment_statistics import arm_statistics, keep_arm_statistics, take_batch
 from driftline.store.experiment_verdicts import VerdictRecord, latest_verdict, record_verdict
@@ -242,8 +243,8 @@ class ABTestController:
         with store_transaction(self.store) as connection:
             return self.run_in(connection, name, _now(at))
 
-    def run_in(self, connection: Connection, name: str, at: datetime) -> Step:
-        """`run`, in the caller's transaction."""
+    def run_in(self, connection: Connection, name: str, at: datetime, sessions: KeptSessions | None = None) -> Step:
+        """`run`, in the caller's transaction; ``sessions`` keeps those on prediction logs open for the next one."""
         taken = take_experiments(connection, [name])
         if name not in taken:
             return Step(name, note="it does not run, or another process is at it")
@@ -257,7 +258,7 @@ class ABTestController:
             return Step(name, note=f"stopped: {reason}")
         arms = now.arms
         if record.config.source == "prediction_log":
-            record = self._read(connection, record)
+            record = self._read(connection, record, sessions)
             arms = arm_statistics(connection, name, record.counting)
         record, judged = judge(connection, record, arms, at)
         note = act(connection, record, judged.verdict, at)
@@ -285,16 +286,16 @@ class ABTestController:
         return [steps[name] for name in names]
 
     def _run_some(self, names: Sequence[str], at: datetime) -> list[Step]:
-        with self.store.connect() as connection:
+        with self.store.connect() as connection, KeptSessions() as sessions:
             steps = [step for some in _chunks(names) for step in _look_at_some(connection, some, at)]
             done = {step.experiment for step in steps}
-            return [*steps, *(self._run_safely(connection, name, at) for name in names if name not in done)]
+            return [*steps, *(self._run_safely(connection, name, at, sessions) for name in names if name not in done)]
 
-    def _run_safely(self, connection: Connection, name: str, at: datetime) -> Step:
+    def _run_safely(self, connection: Connection, name: str, at: datetime, sessions: KeptSessions) -> Step:
         """In a transaction of its own, on a connection that all share."""
         try:
             with connection.begin():
-                step = self.run_in(connection, name, at)
+                step = self.run_in(connection, name, at, sessions)
         except DriftlineError as error:
             step = Step(name, error=str(error))
         except Exception as error:
@@ -321,11 +322,13 @@ class ABTestController:
             return Step(config.experiment, error=str(error))
         return Step(config.experiment, note="created and started")
 
-    def _read(self, connection: Connection, record: ExperimentRecord) -> ExperimentRecord:
+    def _read(
+        self, connection: Connection, record: ExperimentRecord, sessions: KeptSessions | None = None
+    ) -> ExperimentRecord:
         model = self.models.get(record.model)
         require_readable(record.config, model)
         assert model is not None
-        return read_new_rows(connection, record, PredictionLog(model, self.resolve(model.connection)))
+        return read_new_rows(connection, record, PredictionLog(model, self.resolve(model.connection)), sessions)
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -174,7 +174,7 @@ class _Reader:
         span = self._predictions_seen.span_to_check(connection, upto)
         if span is not None:
             for part in self._predictions_seen.changed(span, self._log.prediction_hours(self._versions, span)):
-                self.add_predictions(part)
+                self.add_predictions(part, is_again=True)
 
     def _add_late_labels(self, connection: Connection, upto: datetime) -> None:
         seen, since = self._labels_seen, self._record.counted_since
@@ -193,11 +193,12 @@ class _Reader:
             for row in self._log.changed_labels(self._versions, ids, span.end, unseen):
                 self._count_label(row)
 
-    def add_predictions(self, span: RowSpan) -> None:
+    def add_predictions(self, span: RowSpan, *, is_again: bool = False) -> None:
+        """Those that have not been seen; where a span is read again, a row without an id cannot be told to be new."""
         seen = self._predictions_seen
         for row in self._log.predictions(self._versions, span, group=self._group):
             hour = hour_of(row.at)
-            if seen.has(hour, row.digest):
+            if seen.has(hour, row.digest) or (is_again and row.digest is None):
                 continue
             if row.digest is not None:
                 seen.note(hour, [row.digest])
