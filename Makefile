@@ -7,10 +7,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 UV := VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(BIN)/uv"
-# The tests of a real Airflow, of which there is one, mostly wait: they run beside the others.
-AIRFLOW_TESTS := tests/dags
+# The tests of a real Airflow, of which there is one, mostly wait: they run beside the others, after those that share
+# one browser.
+AIRFLOW_TESTS := tests/browser tests/dags
 TESTS := tests/unit tests/integration
 WORKERS ?= logical
+# Debian's packages that some tests need; those tests are skipped where the packages may not be installed.
+TEST_PACKAGES := chromium prometheus
 
 # Somebody's wish that Python keep no compiled modules is not meant for our own .venv: Airflow's processes would compile
 # thousands of files at every start.
@@ -36,6 +39,7 @@ clean: ## Stop the demo and remove its state (.driftline)
 	@rm -rf .driftline
 
 test: lint ## Run all tests: lint, types, unit, integration on real Postgres and real Airflow
+	@./.ci/install_debian $(TEST_PACKAGES) || [ -z "$$CI" ]
 	@# The processes share the cores already: threads of their own would only wait for each other.
 	@log=$$(mktemp); export OMP_NUM_THREADS=1; \
 	"$(BIN)/python" -m pytest $(AIRFLOW_TESTS) >"$$log" 2>&1 & airflow=$$!; \

@@ -19,7 +19,7 @@ from dashboards.grafana.panels import (
     with_overrides,
     words,
 )
-from dashboards.grafana.sources import series, table, variable
+from dashboards.grafana.sources import prometheus, series, table, variable
 
 EXPERIMENT = "experiment = ${experiment:sqlstring}"
 ARMS = f"(SELECT jsonb_object_keys(config -> 'arms') FROM driftline.experiments WHERE {EXPERIMENT})"
@@ -39,6 +39,7 @@ def ab_comparison() -> Dashboard:
     board = board.with_row(row("Arms")).with_panel(_arms()).with_panel(_results())
     board = board.with_row(row("Over time")).with_panel(_looks()).with_panel(_effects())
     board = board.with_panel(_windows()).with_panel(_shares()).with_panel(_live_errors()).with_panel(_live_quality())
+    board = board.with_panel(_units()).with_panel(_split())
     return board.with_row(row("Rulings")).with_panel(_verdicts()).with_panel(_experiments())
 
 
@@ -293,6 +294,38 @@ def _live_quality() -> object:
             )
         ],
         decimals=3,
+    )
+
+
+def _units() -> object:
+    return time_panel(
+        "Units of each arm",
+        "Entities that were assigned and served, since counting began. From Prometheus.",
+        [prometheus('driftline_experiment_arm_units{experiment="$experiment"}', "{{version}}")],
+    ).min(0)
+
+
+def _split() -> object:
+    return (
+        time_panel(
+            "Split of the units, seen and planned",
+            "Where they part, the arms are not what they seem. From Prometheus.",
+            [
+                prometheus(
+                    """
+                driftline_experiment_arm_units{experiment="$experiment"} / on (experiment) group_left ()
+                  sum by (experiment) (driftline_experiment_arm_units{experiment="$experiment"})
+                """,
+                    "{{version}}",
+                ),
+                prometheus(
+                    'driftline_experiment_arm_share_ratio{experiment="$experiment"}', "{{version}}, planned", "B"
+                ),
+            ],
+            unit="percentunit",
+        )
+        .min(0)
+        .max(1)
     )
 
 

@@ -35,7 +35,7 @@ from dashboards.grafana.panels import (
     with_overrides,
     words,
 )
-from dashboards.grafana.sources import series, table, variable
+from dashboards.grafana.sources import prometheus, series, table, variable
 
 NEWEST = f"(SELECT max(window_end) FROM driftline.windows WHERE {MODEL} AND $__timeFilter(window_end))"
 OF_DRIFT = f"{MODEL} AND check_name = 'drift' AND comparison = 'baseline' AND {VERSIONS}"
@@ -57,7 +57,8 @@ def data_drift() -> Dashboard:
     board = board.with_row(row("Over time")).with_panel(_heat()).with_panel(_statistic()).with_panel(_counts())
     board = board.with_row(row("The newest window")).with_panel(_drifted_table())
     board = board.with_row(row("In more detail")).with_panel(_missing()).with_panel(_previous())
-    board = board.with_panel(_together()).with_panel(_segments())
+    board = board.with_panel(_together()).with_panel(_share())
+    board = board.with_panel(_segments())
     return board.with_row(row("Not evaluated")).with_panel(_unevaluated())
 
 
@@ -300,6 +301,23 @@ def _together() -> object:
         ),
         limit_line("limit"),
     )
+
+
+def _share() -> object:
+    return time_panel(
+        "Share of the features that drift",
+        "In the newest window at each moment, by version, over the whole. From Prometheus.",
+        [
+            prometheus(
+                """
+                sum by (version) (driftline_drifted_features{model="$model"})
+                  / (sum by (version) (driftline_compared_features{model="$model"}) > 0)
+                """,
+                "{{version}}",
+            )
+        ],
+        unit="percentunit",
+    ).min(0)
 
 
 def _segments() -> object:

@@ -12,6 +12,7 @@ from dashboards.grafana.panels import (
     RED,
     SEVERITY_COLORS,
     YELLOW,
+    Override,
     bars,
     colored,
     columns,
@@ -24,7 +25,7 @@ from dashboards.grafana.panels import (
     time_panel,
     with_overrides,
 )
-from dashboards.grafana.sources import series, table
+from dashboards.grafana.sources import prometheus, series, table
 
 MODELS = "model IN (${model:sqlstring})"
 SHOWN_MODELS = 40
@@ -52,8 +53,11 @@ def fleet_overview() -> Dashboard:
         board = board.with_panel(panel)
     board = board.with_row(row("Models")).with_panel(_table())
     board = board.with_row(row("Over time")).with_panel(_severity()).with_panel(_alarming()).with_panel(_volume())
+    board = board.with_row(row("Serving now")).with_panel(_rate()).with_panel(_failing())
+    board = board.with_panel(_slow()).with_panel(_open_incidents())
     board = board.with_row(row("What happened")).with_panel(_incidents()).with_panel(_rollbacks())
-    return board.with_row(row("Driftline itself")).with_panel(_late()).with_panel(_alerts()).with_panel(_running())
+    board = board.with_row(row("Driftline itself")).with_panel(_late()).with_panel(_alerts()).with_panel(_running())
+    return board.with_panel(_age()).with_panel(_waiting()).with_panel(_scrape())
 
 
 def _now() -> list[object]:
@@ -181,10 +185,11 @@ def _alarming() -> object:
             )
         ],
     )
-    return with_overrides(
-        panel,
-        *((name, {"color": {"mode": "fixed", "fixedColor": color}}) for name, color in SEVERITY_COLORS.items()),
-    )
+    return with_overrides(panel, *_severity_colors())
+
+
+def _severity_colors() -> list[Override]:
+    return [(name, {"color": {"mode": "fixed", "fixedColor": color}}) for name, color in SEVERITY_COLORS.items()]
 
 
 def _volume() -> object:
@@ -205,6 +210,106 @@ def _volume() -> object:
                 """
             )
         ],
+    ).min(0)
+
+
+DRAWN_MODELS = 20
+OF_MODELS = '{model=~"$model"}'
+
+
+def _rate() -> object:
+    return time_panel(
+        "Predictions per second",
+        f"Over 5 minutes, of the {DRAWN_MODELS} models that predict most. From Prometheus.",
+        [
+            prometheus(
+                f"topk({DRAWN_MODELS}, sum by (model) (driftline_live_predictions{OF_MODELS})) / 300", "{{model}}"
+            )
+        ],
+        unit="reqps",
+    ).min(0)
+
+
+def _failing() -> object:
+    return time_panel(
+        "Failed predictions",
+        f"Share over 5 minutes, of the {DRAWN_MODELS} models that fail most. From Prometheus.",
+        [
+            prometheus(
+                f"""
+                topk({DRAWN_MODELS}, sum by (model) (driftline_live_errors{OF_MODELS})
+                  / (sum by (model) (driftline_live_predictions{OF_MODELS}) > 0))
+                """,
+                "{{model}}",
+            )
+        ],
+        unit="percentunit",
+    ).min(0)
+
+
+def _slow() -> object:
+    return time_panel(
+        "Latency: 95th percentile",
+        f"Over 5 minutes, of each model's slowest version; the {DRAWN_MODELS} slowest models. From Prometheus.",
+        [
+            prometheus(
+                f"""
+                topk({DRAWN_MODELS},
+                  max by (model) (driftline_live_latency_seconds{{model=~"$model", quantile="0.95"}}))
+                """,
+                "{{model}}",
+            )
+        ],
+        unit="s",
+    ).min(0)
+
+
+def _open_incidents() -> object:
+    panel = bars(
+        "Open incidents by severity",
+        "How many were open at a time. From Prometheus.",
+        [prometheus(f"sum by (severity) (driftline_incidents_open{OF_MODELS})", "{{severity}}")],
+    )
+    return with_overrides(panel, *_severity_colors())
+
+
+def _age() -> object:
+    return time_panel(
+        "Age of the newest window",
+        "Since the newest window of a model ended: it grows until the next is checked, and for ever where a monitor "
+        f"stands still. The {DRAWN_MODELS} oldest. From Prometheus.",
+        [
+            prometheus(
+                f"""
+                topk({DRAWN_MODELS},
+                  time() - max by (model) (driftline_monitor_window_end_timestamp_seconds{OF_MODELS}))
+                """,
+                "{{model}}",
+            )
+        ],
+        unit="s",
+        span=8,
+    ).min(0)
+
+
+def _waiting() -> object:
+    return time_panel(
+        "Alerts that wait",
+        "In the outbox, by destination: near 0 unless a receiver is down. From Prometheus.",
+        [prometheus("sum by (destination) (driftline_alerts_pending)", "{{destination}}")],
+        span=8,
+    ).min(0)
+
+
+def _scrape() -> object:
+    return time_panel(
+        "Reading the store for Prometheus",
+        "How long each scrape took, and whether the store could be read (1). From Prometheus.",
+        [
+            prometheus("max(driftline_scrape_duration_seconds)", "seconds"),
+            prometheus("min(driftline_up)", "readable", "B"),
+        ],
+        span=8,
     ).min(0)
 
 

@@ -18,6 +18,7 @@ from dashboards.grafana.panels import (
     FULL,
     ORANGE,
     RED,
+    THIRD,
     band,
     bars,
     colored,
@@ -31,7 +32,7 @@ from dashboards.grafana.panels import (
     with_overrides,
     words,
 )
-from dashboards.grafana.sources import series, table, variable
+from dashboards.grafana.sources import prometheus, series, table, variable
 
 METRIC = "subject = ${metric:sqlstring}"
 NEWEST = f"(SELECT max(window_end) FROM driftline.windows WHERE {MODEL} AND $__timeFilter(window_end))"
@@ -63,6 +64,9 @@ def model_performance() -> Dashboard:
         .with_panel(_live_errors())
         .with_panel(_live_latency())
         .with_panel(_live_accuracy())
+        .with_panel(_quantiles())
+        .with_panel(_shares())
+        .with_panel(_feeds())
     )
 
 
@@ -479,3 +483,42 @@ def _live_accuracy() -> object:
         ],
         decimals=3,
     ).time_from(f"{LIVE_HOURS}h")
+
+
+def _quantiles() -> object:
+    return time_panel(
+        "Latency: quantiles over time",
+        "Over 5 minutes each, by version and quantile, for as long as Prometheus keeps them.",
+        [prometheus('driftline_live_latency_seconds{model="$model"}', "{{version}} {{quantile}}")],
+        unit="s",
+        span=THIRD,
+    ).min(0)
+
+
+def _shares() -> object:
+    return (
+        time_panel(
+            "Share of the traffic",
+            "What the routes gave to each version. From Prometheus.",
+            [prometheus('driftline_route_share_ratio{model="$model"}', "{{version}}")],
+            unit="percentunit",
+            span=THIRD,
+        )
+        .min(0)
+        .max(1)
+    )
+
+
+def _feeds() -> object:
+    return time_panel(
+        "Age of the newest row that was seen",
+        "Of the predictions and of the labels in the model's log. A feed that stands still grows old. From Prometheus.",
+        [
+            prometheus(
+                'time() - driftline_feed_newest_row_timestamp_seconds{model="$model"}',
+                "{{feed}}",
+            )
+        ],
+        unit="s",
+        span=THIRD,
+    ).min(0)

@@ -70,17 +70,26 @@ def table(statement: str, ref_id: str = "A") -> Sql:
 
 
 def prometheus(expression: str, legend: str, ref_id: str = "A", *, instant: bool = False) -> PrometheusQuery:
-    """A query of Prometheus; ``legend`` names the series by their labels."""
+    """A query of Prometheus; ``legend`` names the series by their labels.
+
+    Only models and experiments are asked for by variable: their names are of letters, digits, dots and dashes, while
+    those of versions and features may hold quotes, which Grafana does not escape for Prometheus.
+    """
     query = PrometheusQuery().expr(tidy(expression)).legend_format(legend).ref_id(ref_id).datasource(PROMETHEUS)
     return query.instant().format(PromQueryFormat.TABLE) if instant else query.range()
 
 
 def source_variables() -> list[Builder[models.VariableModel]]:
-    """The two data sources, so that a dashboard can be taken to another Grafana."""
+    """The two data sources, at first those of the provisioning files: so a dashboard fits another Grafana too."""
     return [
-        DatasourceVariable("postgres").label("Postgres").type(POSTGRES_TYPE).hide(models.VariableHide.HIDE_VARIABLE),
-        DatasourceVariable("prometheus").label("Prometheus").type("prometheus").hide(models.VariableHide.HIDE_VARIABLE),
+        _source("postgres", "Postgres", POSTGRES_TYPE, "Driftline store"),
+        _source("prometheus", "Prometheus", "prometheus", "Driftline Prometheus"),
     ]
+
+
+def _source(name: str, label: str, kind: str, provisioned: str) -> DatasourceVariable:
+    first = models.VariableOption(selected=True, text=provisioned, value=f"driftline-{name}")
+    return DatasourceVariable(name).label(label).type(kind).current(first)
 
 
 def variable(name: str, label: str, description: str, statement: str) -> QueryVariable:

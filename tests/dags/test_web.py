@@ -148,6 +148,19 @@ def test_a_program_reads_with_its_bearer_token(alert: dict[str, str], anonymous:
     assert anonymous.get(alert["Report"], headers={"authorization": f"Bearer {token}"}).status_code == 200
 
 
+def test_prometheus_scrapes_with_a_token_of_its_own(
+    installation: Installation, alert: dict[str, str], anonymous: httpx.Client, token: str
+) -> None:
+    scraped = installation.airflow.variables["DRIFTLINE_METRICS_TOKEN"]
+    answer = anonymous.get("/driftline/metrics", headers={"authorization": f"Bearer {scraped}"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "\ndriftline_up 1.0\n" in answer.text
+    assert f'driftline_monitor_window_end_timestamp_seconds{{model="{MODEL}"}}' in answer.text
+    for other in ({}, {"authorization": f"Bearer {token}"}, {"cookie": f"{COOKIE}={token}"}):
+        assert anonymous.get("/driftline/metrics", headers=other).status_code == 401
+
+
 def test_what_is_not_there_is_a_page_of_ours(browser: httpx.Client) -> None:
     for path, status in {
         f"/driftline/windows/{MODEL}/1999-01-01T00:00Z": 404,

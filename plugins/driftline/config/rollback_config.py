@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from driftline.config.durations import Duration
 from driftline.config.strict_model import Share, StrictModel
+from driftline.decisions import DEFAULT_PERSISTENCE, Persistence
 from driftline.findings import Check
 from driftline.rollback import RollbackMode
 
@@ -36,8 +37,21 @@ class Guard(StrictModel):
 
     @model_validator(mode="after")
     def _held_fits(self) -> Self:
-        if self.held > self.of:
-            raise ValueError(f"`held` ({self.held}) cannot be more than `of` ({self.of})")
+        _require_possible(self.held, self.of)
+        return self
+
+
+class WindowPersistence(StrictModel):
+    """In how many windows a check must have found a version critical."""
+
+    held: Annotated[int, Field(ge=1, le=20)] = 1
+    """It rolls back once so many …"""
+    of: Annotated[int, Field(ge=1, le=20)] = 1
+    """… of the last so many windows that could tell found it."""
+
+    @model_validator(mode="after")
+    def _held_fits(self) -> Self:
+        _require_possible(self.held, self.of)
         return self
 
 
@@ -50,6 +64,9 @@ class Rollback(StrictModel):
     """`automatic`; `approval`: a person is asked first; `dry_run`: it is told what would be done, and nothing is."""
     on: list[Annotated[Check, Field(strict=False)]] = [Check.PERFORMANCE]
     """The checks whose critical finding rolls back, beside the guard's limits; empty: these limits alone."""
+    persistence: dict[Annotated[Check, Field(strict=False)], WindowPersistence] = {}
+    """By check, in how many of the last windows; by default in 2 of 3 for `drift` and `predictions`, and at once for
+    `performance` and `fairness`, whose findings rest on an interval that excludes the limit."""
     cooldown: Duration = timedelta(hours=1)
     """After a rollback the next one waits so long."""
     most_a_day: Annotated[int, Field(ge=1, le=100)] = 2
@@ -64,9 +81,20 @@ class Rollback(StrictModel):
             raise ValueError("quality is a matter of the log, not of one version: it cannot roll one back")
         return checks
 
+    @property
+    def window_persistence(self) -> dict[Check, Persistence]:
+        """Of every check, the default where the file says nothing."""
+        named = {check: Persistence(each.held, each.of) for check, each in self.persistence.items()}
+        return {**DEFAULT_PERSISTENCE, **named}
+
     @field_validator("verify_after")
     @classmethod
     def _leaves_time(cls, span: timedelta) -> timedelta:
         if not timedelta(seconds=30) <= span <= timedelta(hours=1):
             raise ValueError("must be from 30s to 1h: the new version has to predict something first")
         return span
+
+
+def _require_possible(held: int, of: int) -> None:
+    if held > of:
+        raise ValueError(f"`held` ({held}) cannot be more than `of` ({of})")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from driftline.decisions.causes import Cause, causes_of, named_subjects
+from driftline.decisions.persistence import EarlierWindow, Persistence, critical_versions, windows_that_found
 from driftline.findings import Check, Finding, Severity, Status, worst
 
 
@@ -27,10 +28,13 @@ class Policy:
         Detected findings of this severity or worse alert.
     rollback_checks:
         Checks whose critical, final finding on one version rolls that version back; empty: never.
+    persistence:
+        In how many windows they must have found it; in this one where a check is not named.
     """
 
     alert_severity: Severity = Severity.MEDIUM
     rollback_checks: frozenset[Check] = frozenset()
+    persistence: Mapping[Check, Persistence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,15 @@ class Decision:
     """The most severe first; empty when nothing follows."""
     bad_version: str | None = None
     """The version to roll back."""
+    critical: frozenset[tuple[Check, str]] = frozenset()
+    """Checks with the versions that they found critical: what later windows count."""
 
 
-def decide(policy: Policy, findings: Sequence[Finding]) -> Decision:
+def decide(policy: Policy, findings: Sequence[Finding], earlier: Sequence[EarlierWindow] = ()) -> Decision:
     """What the findings of one window lead to.
 
-    1. A critical, final finding of a rollback check on one version rolls that version back.
+    1. A critical, final finding of a rollback check on one version rolls that version back, once enough of the last
+       windows (``earlier``, the newest first, and this one) have found it.
     2. A detected finding of `Policy.alert_severity` or worse alerts.
     3. Otherwise nothing follows; the reason says what was only noted, and what could not be evaluated.
 
@@ -56,12 +63,13 @@ def decide(policy: Policy, findings: Sequence[Finding]) -> Decision:
     findings = [finding for finding in findings if not finding.is_information]
     causes = tuple(_causes(policy, findings))
     severity = worst(findings)
-    bad_version = _bad_version(policy, findings)
+    critical = frozenset(critical_versions(findings, Check))
+    bad_version, waiting = _bad_version(policy, findings, earlier)
     if bad_version is not None:
-        return Decision(Verdict.ROLL_BACK, severity, _alarm(causes), causes, bad_version)
+        return Decision(Verdict.ROLL_BACK, severity, _alarm(causes), causes, bad_version, critical)
     if causes:
-        return Decision(Verdict.ALERT, severity, _alarm(causes), causes)
-    return Decision(Verdict.NOTHING, severity, _calm(findings), ())
+        return Decision(Verdict.ALERT, severity, "; ".join([_alarm(causes), *waiting]), causes, None, critical)
+    return Decision(Verdict.NOTHING, severity, _calm(findings), (), None, critical)
 
 
 def _causes(policy: Policy, findings: Sequence[Finding]) -> list[Cause]:
@@ -78,20 +86,25 @@ def _causes(policy: Policy, findings: Sequence[Finding]) -> list[Cause]:
     return sorted(causes, key=lambda cause: -cause.severity.rank)
 
 
-def _bad_version(policy: Policy, findings: Sequence[Finding]) -> str | None:
-    critical = [
-        finding
-        for finding in findings
-        if finding.check in policy.rollback_checks
-        and finding.status is Status.DETECTED
-        and finding.severity is Severity.CRITICAL
-        and finding.segment == ""
-        and finding.version
-        and not finding.details.get("is_provisional", False)
-    ]
-    versions = {finding.version for finding in critical}
-    # A fault that hits several versions alike lies upstream: another version would not help.
-    return versions.pop() if len(versions) == 1 else None
+def _bad_version(
+    policy: Policy, findings: Sequence[Finding], earlier: Sequence[EarlierWindow]
+) -> tuple[str | None, list[str]]:
+    """The version to roll back, or None and what it waits for."""
+    critical = critical_versions(findings, policy.rollback_checks)
+    if len({version for _, version in critical}) != 1:
+        # A fault that hits several versions alike lies upstream: another version would not help.
+        return None, []
+    waiting = []
+    for check, version in sorted(critical):
+        wanted = policy.persistence.get(check, Persistence())
+        found = windows_that_found(check, version, earlier, wanted.of)
+        if found >= wanted.held:
+            return version, []
+        waiting.append(
+            f"{version} is not rolled back for {check.value} before {wanted.held} of {wanted.of} windows find it "
+            f"critical: {found} so far"
+        )
+    return None, waiting
 
 
 def _alarm(causes: Sequence[Cause]) -> str:

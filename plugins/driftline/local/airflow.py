@@ -116,6 +116,7 @@ class AirflowSettings:
             **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
             **{f"AIRFLOW_CONN_{name}": uri for name, uri in connections.items()},
             "AIRFLOW_HOME": str(self.home),
+            "DRIFTLINE_METRICS_TOKEN": kept.get("metrics"),
             "PYTHONPATH": ":".join(map(str, self.python_path)),
             "PYTHONUNBUFFERED": "1",
             "SCARF_ANALYTICS": "false",

@@ -11,12 +11,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from driftline.alerts import AlertMessage, IncidentChange, Link, compose_alert
-from driftline.decisions import Cause, Decision, KnownCause, Policy, Verdict, decide, is_news, placed, recovered
+from driftline.decisions import (
+    Cause,
+    Decision,
+    EarlierWindow,
+    KnownCause,
+    Policy,
+    Verdict,
+    decide,
+    is_news,
+    placed,
+    recovered,
+)
 from driftline.findings import Check, Comparison, Finding, Severity, Status, by_severity
 from driftline.monitoring.checks import check_test, enabled_checks
 from driftline.monitoring.monitor import Monitor
 from driftline.monitoring.telling import Audience, News, tell_news, tell_resolved
-from driftline.store.decisions import DecisionRecord, record_decision, window_decision
+from driftline.store.decisions import DecisionRecord, earlier_windows, record_decision, window_decision
 from driftline.store.engine import store_transaction
 from driftline.store.incidents import known_causes, open_or_update_incident, resolve_incidents
 from driftline.store.verdicts import record_verdict, verdict_versions
@@ -71,7 +82,9 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
     now = context.now or datetime.now(UTC)
     with store_transaction(monitor.store) as connection:
         findings = _complete_findings(connection, monitor, window)
-        decision = decide(_policy(monitor), findings)
+        policy = _policy(monitor)
+        earlier = _earlier(connection, monitor, window, policy)
+        decision = decide(policy, findings, earlier)
         suppressed = not context.acts or not (context.acts_on_history or _is_told(connection, monitor, window, context))
         record = DecisionRecord(
             model=monitor.model,
@@ -87,7 +100,7 @@ def decide_window(monitor: Monitor, window: Window, context: Context) -> Decisio
         record_verdict(connection, record, findings, now)
         if not suppressed:
             acting = [finding for finding in findings if not context.revised or finding.check in context.revised]
-            followed = decide(_policy(monitor), acting) if context.revised else decision
+            followed = decide(policy, acting, earlier) if context.revised else decision
             _follow_up(connection, _Judged(monitor, window, acting, followed, context, now))
     return record
 
@@ -162,7 +175,14 @@ def _policy(monitor: Monitor) -> Policy:
     return Policy(
         alert_severity=monitor.config.checks.alert_severity,
         rollback_checks=frozenset(rollback.on) if rollback.enabled else frozenset(),
+        persistence=rollback.window_persistence,
     )
+
+
+def _earlier(connection: Connection, monitor: Monitor, window: Window, policy: Policy) -> list[EarlierWindow]:
+    """As many windows as the longest persistence asks for, and some more for those that could not tell."""
+    longest = max((policy.persistence[check].of for check in policy.rollback_checks), default=1)
+    return earlier_windows(connection, monitor.model, window, 3 * longest) if longest > 1 else []
 
 
 def _follow_up(connection: Connection, judged: _Judged) -> None:
@@ -266,6 +286,7 @@ def _summary(decision: Decision, findings: Sequence[Finding]) -> dict[str, Any]:
         "severity": decision.severity.value,
         "reason": decision.reason,
         "bad_version": decision.bad_version,
+        "critical": sorted([check.value, version] for check, version in decision.critical),
         "checks": by_check,
         "causes": [
             {

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from driftline.decisions import Verdict
-from driftline.findings import Severity
+from driftline.decisions import EarlierWindow, Verdict
+from driftline.findings import Check, Severity, Status
 from driftline.store.json_values import json_safe
 from driftline.store.tables import decisions, windows
 from driftline.windows import Window
@@ -92,3 +92,34 @@ def window_decision(connection: Connection, model: str, window: Window) -> Decis
         summary=row.summary,
         run_id=row.run_id,
     )
+
+
+def earlier_windows(connection: Connection, model: str, window: Window, limit: int) -> list[EarlierWindow]:
+    """What the last ``limit`` decided windows before ``window`` found, the newest first.
+
+    Of those that are as long, and that ended at most ``limit`` lengths before it: what was found before a long pause
+    has not persisted.
+    """
+    length = window.end - window.start
+    query = (
+        select(decisions.c.summary)
+        .where(
+            decisions.c.model == model,
+            decisions.c.window_end < window.end,
+            decisions.c.window_end >= window.end - limit * length,
+            decisions.c.window_end - decisions.c.window_start == length,
+        )
+        .order_by(decisions.c.window_end.desc())
+        .limit(limit)
+    )
+    return [_earlier(summary) for summary in connection.execute(query).scalars()]
+
+
+def _earlier(summary: Mapping[str, Any]) -> EarlierWindow:
+    told = {
+        Check(check)
+        for check, counts in summary.get("checks", {}).items()
+        if any(counts.get(status.value) for status in (Status.OK, Status.DETECTED))
+    }
+    found = frozenset((Check(check), version) for check, version in summary.get("critical", []))
+    return EarlierWindow(frozenset(told), found)

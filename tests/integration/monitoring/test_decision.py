@@ -349,3 +349,25 @@ def test_a_verdict_is_provisional_until_the_labels_had_their_time(brief: Brief, 
 
 def is_provisional(of: Iterable[Finding]) -> set[Any]:
     return {finding.details.get("is_provisional", False) for finding in of if finding.status is Status.DETECTED}
+
+
+def test_critical_drift_rolls_back_when_a_second_window_finds_it(brief: Brief) -> None:
+    others = {check.value: {"enabled": False} for check in Check if check not in {Check.DRIFT, Check.FAIRNESS}}
+    monitor = brief(checks=others, rollback={"enabled": True, "on": ["drift"]})
+
+    def decided(hours: int, *findings_: Finding, acts: bool = True) -> Any:
+        window, context = later(hours)
+        with store_transaction(monitor.store) as connection:
+            replace_findings(connection, monitor.model, window, Check.DRIFT, findings_)
+        return decide_window(monitor, window, replace(context, acts=acts))
+
+    first = decided(6, LOUDER)
+    assert (first.verdict, first.summary["critical"]) == (Verdict.ALERT, [["drift", "v1"]])
+    assert "2 of 3 windows" in first.reason
+    assert decided(6, LOUDER).verdict is Verdict.ALERT
+    assert decided(12, UNKNOWN).verdict is Verdict.NOTHING
+    assert decided(18, CALM).verdict is Verdict.NOTHING
+    second = decided(24, LOUDER)
+    assert (second.verdict, second.summary["bad_version"]) == (Verdict.ROLL_BACK, "v1")
+    # After a pause of weeks it begins anew.
+    assert decided(24 * 30, LOUDER).verdict is Verdict.ALERT

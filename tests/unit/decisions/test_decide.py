@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftline.decisions import Policy, Verdict, decide
+from driftline.decisions import EarlierWindow, Persistence, Policy, Verdict, decide
 from driftline.findings import Check, Comparison, Finding, Severity, Status, worst
 
 ROLLS_BACK_ON_PERFORMANCE = Policy(rollback_checks=frozenset({Check.PERFORMANCE}))
@@ -186,3 +186,40 @@ def test_there_are_causes_exactly_where_something_follows(found: list[Finding], 
     assert (decision.bad_version is not None) == (decision.verdict is Verdict.ROLL_BACK)
     assert decision.severity is worst(found)
     assert decision.reason
+
+
+PATIENT = Policy(
+    rollback_checks=frozenset({Check.DRIFT, Check.FAIRNESS}),
+    persistence={Check.DRIFT: Persistence(2, 3), Check.FAIRNESS: Persistence()},
+)
+DRIFTED = detected(Severity.CRITICAL)
+CALM = EarlierWindow(frozenset({Check.DRIFT}))
+BAD = EarlierWindow(frozenset({Check.DRIFT}), frozenset({(Check.DRIFT, "v2")}))
+OTHER = EarlierWindow(frozenset({Check.DRIFT}), frozenset({(Check.DRIFT, "v1")}))
+BLIND = EarlierWindow(frozenset({Check.FAIRNESS}))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "verdict"),
+    [
+        ([], Verdict.ALERT),
+        ([CALM, CALM, BAD], Verdict.ALERT),
+        ([OTHER, OTHER], Verdict.ALERT),
+        ([BAD], Verdict.ROLL_BACK),
+        ([CALM, BAD], Verdict.ROLL_BACK),
+        ([BLIND, CALM, BLIND, BAD], Verdict.ROLL_BACK),
+    ],
+)
+def test_drift_rolls_back_once_two_of_the_last_three_windows_that_could_tell_found_it(
+    earlier: list[EarlierWindow], verdict: Verdict
+) -> None:
+    decision = decide(PATIENT, [DRIFTED], earlier)
+    assert decision.verdict is verdict
+    assert decision.critical == {(Check.DRIFT, "v2")}
+    assert ("2 of 3 windows find it critical: 1 so far" in decision.reason) is (verdict is Verdict.ALERT)
+
+
+def test_a_fairness_breach_waits_for_no_second_window() -> None:
+    unfair = detected(Severity.CRITICAL, check=Check.FAIRNESS, subject="sex=F")
+    assert decide(PATIENT, [DRIFTED, unfair], []).bad_version == "v2"
+    assert decide(PATIENT, [unfair, detected(Severity.CRITICAL, version="v1")], [BAD]).bad_version is None
