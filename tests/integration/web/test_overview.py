@@ -100,7 +100,7 @@ def test_the_most_harmed_come_first_and_nobody_knows_comes_before_all_right(
     order = re.findall(r'<th scope="row" class="name"><a href="[^"]*">([^<]+)</a>', html)
     assert order == ["e_critical", "d_high", "f_incident", "c_blind", "b_noted", "a_calm"]
     assert "not checked" in _row(html, "c_blind")
-    assert "medium since 2 Mar 06:00 UTC 1 open incident Errors" in _row(html, "f_incident")
+    assert "medium 1 incident since 2 Mar 06:00 UTC Errors" in _row(html, "f_incident")
 
 
 def test_since_when_it_has_been_so(browser: TestClient, results: Results) -> None:

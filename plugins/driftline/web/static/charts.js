@@ -150,7 +150,7 @@
     }, data, place);
     // Without a pointer the legend says how it is now.
     const newest = { idx: chart.moments.length - 1 };
-    plot.setLegend(newest);
+    setTimeout(() => plot.setLegend(newest));
     plot.over.addEventListener("mouseleave", () => setTimeout(() => plot.setLegend(newest)));
     drawn.push({ place, plot });
   };
