@@ -62,7 +62,7 @@ def test_its_findings_are_in_the_table(installation: Installation, scheduled_run
         "SELECT DISTINCT check_name FROM driftline.findings WHERE window_end = %s AND model = 'flight_delay'",
         scheduled_run["data_interval_end"],
     )
-    assert {check for (check,) in checks} == {"quality", "drift", "performance", "predictions"}
+    assert {check for (check,) in checks} == {"quality", "drift", "performance", "predictions", "fairness"}
 
 
 def test_slack_got_one_message_within_block_kits_limits(

@@ -15,7 +15,7 @@ from driftline.store.engine import store_transaction
 from driftline.store.experiments import ExperimentStatus, all_experiments
 from driftline.store.incidents import recent_incidents
 from driftline.store.live import version_figures
-from driftline.store.reading import newest_windows
+from driftline.store.overview import model_standings
 from driftline.store.registry import current_routes, route_changes, versions
 from driftline.store.rollback_log import rollbacks_of
 from driftline.store.slices import window_profiles
@@ -35,9 +35,9 @@ def fleet(store_engine: Engine) -> Fleet:
 def test_the_library_reads_what_was_filled(store_engine: Engine, fleet: Fleet) -> None:
     hostile = fleet.models[0]
     with store_transaction(store_engine) as connection:
-        newest = newest_windows(connection)
-        assert [summary.model for summary in newest] == sorted(model.name for model in fleet.models)
-        assert {summary.window.end for summary in newest} == {fleet.until}
+        newest = model_standings(connection)
+        assert sorted(standing.model for standing in newest) == sorted(model.name for model in fleet.models)
+        assert {standing.window.end for standing in newest if standing.window} == {fleet.until}
         findings = window_findings(connection, hostile.name, hostile.windows[-1])
         assert {finding.check for finding in findings} == set(Check)
         assert {Status.OK, Status.NOT_EVALUATED} <= {finding.status for finding in findings}

@@ -83,7 +83,7 @@ print(json.dumps({path: monitor_dag(load_model(Path(path))).task_ids for path in
 
 
 def test_only_a_model_with_protected_attributes_has_the_task_of_fairness(tmp_path: Path) -> None:
-    plain = (ROOT / "include" / "models" / "flight_delay.yaml").read_text(encoding="utf-8")
+    plain = (ROOT / "include" / "models" / "arrival_delay.yaml").read_text(encoding="utf-8")
     (tmp_path / "plain.yaml").write_text(plain, encoding="utf-8")
     (tmp_path / "fair.yaml").write_text(f"{plain}\nfairness: {{attributes: [{{column: carrier}}]}}\n", encoding="utf-8")
     done = subprocess.run(
