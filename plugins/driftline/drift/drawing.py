@@ -27,7 +27,7 @@ class Histogram:
 
 
 def histogram_of(pair: Pair) -> Histogram:
-    """Bars of equal width over the middle 98 % of both sides, or the commonest levels; missing values last."""
+    """Bars of equal width over the middle 98 % of both sides, or the commonest levels; missing values last, if any."""
     return _numeric_histogram(pair) if isinstance(pair, NumericPair) else _level_histogram(pair)
 
 
@@ -63,15 +63,14 @@ def _numeric_histogram(pair: NumericPair) -> Histogram:
     bars = BARS if high - low < LARGEST_RANGE else 1
     bounds = np.linspace(low, high, bars + 1) if low < high and bars > 1 else np.array([low, high])
     labels = [f"{start:.4g} to {end:.4g}" for start, end in pairwise(bounds)]
-    values = [
-        np.append(_between(pair, counts, bounds), 0.0)
-        for counts in (pair.expected, pair.current.counts.astype(np.float64))
-    ]
-    values[0][-1], values[1][-1] = pair.reference_missing, pair.current_missing
+    before, now = (_between(pair, counts, bounds) for counts in (pair.expected, pair.observed))
+    if pair.reference_missing or pair.current_missing:
+        labels.append("missing")
+        before, now = np.append(before, pair.reference_missing), np.append(now, pair.current_missing)
     return Histogram(
-        labels=(*labels, "missing"),
-        reference=values[0] / max(pair.reference_size, 1),
-        current=values[1] / max(pair.current_size, 1),
+        labels=tuple(labels),
+        reference=before / max(pair.reference_size, 1),
+        current=now / max(pair.current_size, 1),
     )
 
 
