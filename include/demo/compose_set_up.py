@@ -32,6 +32,8 @@ def main() -> None:
     _run("airflow", "db", "migrate")
     write_private(Path(os.environ[PASSWORDS_VARIABLE]), json.dumps({USER: os.environ[PASSWORD_VARIABLE]}))
     _run("driftline", "migrate")
+    _run("driftline", "grants", "driftline_dashboards", "--for", "dashboards")
+    _run("driftline", "grants", "driftline_router", "--for", "routing")
     _fill_log()
     urls = Urls(
         airflow="",

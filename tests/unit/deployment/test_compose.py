@@ -78,6 +78,21 @@ def test_mounted_files_are_there() -> None:
             assert source in COMPOSE["volumes"] or (ROOT / source).exists(), source
 
 
+def test_grafana_is_given_what_its_provisioning_asks_for() -> None:
+    files = (ROOT / "dashboards/grafana/provisioning").rglob("*.y*ml")
+    lines = [line.split("#")[0] for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    assert set(re.findall(r"\$([A-Z_]+)", "\n".join(lines))) - SERVICES["grafana"]["environment"].keys() == set()
+
+
+def test_prometheus_scrapes_a_service_that_is_there_with_the_token_that_it_is_given() -> None:
+    config = yaml.safe_load((ROOT / "dashboards/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    (scraped,) = config["scrape_configs"]
+    assert {target.split(":")[0] for each in scraped["static_configs"] for target in each["targets"]} <= SERVICES.keys()
+    secret = scraped["authorization"]["credentials_file"].removeprefix("/run/secrets/")
+    assert secret in SERVICES["prometheus"]["secrets"]
+    assert COMPOSE["secrets"][secret]["environment"] in SERVICES["airflow-api-server"]["environment"]
+
+
 def test_the_programs_that_it_runs_are_there() -> None:
     for name, service in SERVICES.items():
         entrypoint = service.get("entrypoint", [])
@@ -89,4 +104,4 @@ def test_the_programs_that_it_runs_are_there() -> None:
 def test_the_roles_that_it_names_are_made() -> None:
     made = set(re.findall(r"CREATE ROLE (\w+)", (ROOT / "docker/postgres/10-roles.sh").read_text(encoding="utf-8")))
     used = set(re.findall(r"postgresql(?:\+psycopg2)?://(\w+):", FILE.read_text(encoding="utf-8")))
-    assert used | {SERVICES["grafana"]["environment"]["DRIFTLINE_GRAFANA_POSTGRES_USER"]} == made
+    assert used | {SERVICES["grafana"]["environment"]["DRIFTLINE_STORE_USER"]} == made
