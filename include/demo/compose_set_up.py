@@ -40,6 +40,8 @@ def main() -> None:
         store=os.environ[STORE_VARIABLE],
         log_owner=os.environ[URL_VARIABLE],
         log_reader=os.environ[READER_VARIABLE],
+        router="",
+        dashboards="",
     )
     register_versions(urls, Path(os.environ[MODELS_VARIABLE]))
     for model in sorted(load_models(ROOT / "include" / "models")):
