@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.debian_programs import required
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 FLAGS = (
     "--no-sandbox",
@@ -24,6 +27,9 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    """One for the whole session: Playwright cannot be started twice in a thread."""
+    from playwright.sync_api import sync_playwright
+
     program = required("chromium", "chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))

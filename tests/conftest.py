@@ -16,6 +16,9 @@ from driftline.local.postgres import SCRATCH, EmbeddedPostgres
 from driftline.local.provisioning import Urls, provision
 from driftline.store.engine import create_store_engine, store_transaction
 from driftline.store.migrate import migrate
+from tests.chromium import chromium
+
+__all__ = ["chromium"]
 
 # How long an example takes tells of the machine, not of the code; and CI tries the same examples each time.
 hypothesis.settings.register_profile(

@@ -11,9 +11,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, Response
 from driftline.local.postgres import EmbeddedPostgres
 from driftline.local.provisioning import Urls
 from tests.browser.site import USER, Site, fleet_site
-from tests.chromium import chromium
-
-__all__ = ["chromium"]
 
 _OF_THE_FRAME = (
     "An iframe which has both allow-scripts and allow-same-origin for its sandbox attribute can escape its sandboxing."

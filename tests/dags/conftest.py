@@ -25,9 +25,6 @@ from driftline.local.provisioning import Urls, provision
 from driftline.local.slack_receiver import SlackReceiver, start_receiver
 from driftline.store.engine import create_store_engine
 from driftline.store.migrate import migrate
-from tests.chromium import chromium
-
-__all__ = ["chromium"]
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "include" / "models"

@@ -430,7 +430,7 @@ route_revisions = Table(
     _text("strategy"),
     _text("salt"),
     Column("allocation", JSONB, nullable=False),
-    info=about("The revision of each model's routes: who changes them must have seen the newest."),
+    info=about("The newest revision of each model's routes, as `Router` reads it: it reads nothing else."),
 )
 
 routes = Table(
@@ -439,7 +439,7 @@ routes = Table(
     Column("model", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("share", Numeric(7, 6), nullable=False),
-    info=about("Each version's share of a model's traffic. `Router` reads this and nothing else."),
+    info=about("Each version's share of a model's traffic, as the newest revision has it."),
 )
 
 route_history = Table(

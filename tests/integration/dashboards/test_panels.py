@@ -40,6 +40,10 @@ def span() -> TimeRange:
     return TimeRange(SIZE.until - timedelta(days=SIZE.days + 1), datetime.now(UTC) + timedelta(minutes=1))
 
 
+WITHOUT_DATA = {"ab_comparison: annotation Rollbacks"}
+"""The fleet's models that were rolled back have no experiment."""
+
+
 def test_no_query_fails_and_none_is_empty_where_data_are(
     fleet: Fleet, reader: psycopg.Connection[Any], span: TimeRange
 ) -> None:
@@ -48,7 +52,7 @@ def test_no_query_fails_and_none_is_empty_where_data_are(
         for given in _choices(board, fleet):
             for asked in board.queries(board.chosen(reader, span, given), span):
                 found[asked.where] += len(asked.run(reader))
-    assert [where for where, rows in found.items() if not rows] == []
+    assert {where for where, rows in found.items() if not rows} <= WITHOUT_DATA
 
 
 def _choices(board: Board, fleet: Fleet) -> list[dict[str, Any]]:

