@@ -63,6 +63,8 @@ def test_the_navigation_leads_to_pages_on_which_one_can_act(
     page.get_by_role("link", name="Driftline").first.click()
     frame = driftline(page)
     frame.get_by_role("link", name="Serving", exact=True).click()
+    # The page before it lists the model too.
+    expect(frame.get_by_role("heading", level=1)).to_have_text("Serving")
     frame.get_by_role("link", name=MODEL, exact=True).click()
     frame.get_by_label("Version", exact=True).select_option(OTHER)
     frame.get_by_label("Share, percent").fill("5")
