@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -206,6 +207,8 @@ def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_i
         wait_until(
             lambda: installation.task_states(APPROVAL, run_id)["ask"] == "awaiting_input", 60, "the task to wait"
         )
+        # Nor is one heard that comes before the task's process has ended, which no interface tells; people take longer.
+        time.sleep(5)
         installation.airflow.api(
             "PATCH",
             f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(run_id)}/taskInstances/ask/{asked['map_index']}/hitlDetails",
