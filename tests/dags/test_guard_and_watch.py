@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 import psycopg
@@ -207,13 +207,17 @@ def test_a_version_that_fails_is_rolled_back_and_where_that_is_wanted_a_person_i
         wait_until(
             lambda: installation.task_states(APPROVAL, run_id)["ask"] == "awaiting_input", 60, "the task to wait"
         )
-        # Nor is one heard that comes before the task's process has ended, which no interface tells; people take longer.
-        time.sleep(5)
-        installation.airflow.api(
-            "PATCH",
-            f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(run_id)}/taskInstances/ask/{asked['map_index']}/hitlDetails",
-            {"chosen_options": ["Roll back"]},
-        )
+        path = f"/api/v2/dags/{APPROVAL}/dagRuns/{quote(run_id)}/taskInstances/ask/{asked['map_index']}/hitlDetails"
+
+        def is_heard() -> bool:
+            """Airflow asks anew where it is answered before its scheduler has noted that the asking process is over."""
+            state = installation.task_states(APPROVAL, run_id)["ask"]
+            if state == "awaiting_input":
+                with suppress(HTTPError):
+                    installation.airflow.api("PATCH", path, {"chosen_options": ["Roll back"]})
+            return state == "success"
+
+        wait_until(is_heard, 180, "the answer to be heard")
         assert installation.wait_for_run(APPROVAL, run_id) == "success", installation.errors(APPROVAL)
         assert routes() == dict.fromkeys(MODELS, "good")
     actors = installation.rows("SELECT actor FROM driftline.route_history WHERE model = 'arrival_delay' ORDER BY 1")
