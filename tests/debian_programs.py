@@ -15,5 +15,6 @@ def required(program: str, package: str) -> str:
         told = f"{program} is not installed: sudo apt-get install --no-install-recommends {package}"
         if os.environ.get("CI"):
             pytest.fail(f"{told} (.ci/install_debian should have done so)")
+        # Nobody's own machine is changed unasked; what cannot be tried there is said, and CI tries it.
         pytest.skip(told)
     return found

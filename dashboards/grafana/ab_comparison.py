@@ -11,6 +11,7 @@ from dashboards.grafana.panels import (
     HALF,
     colored,
     columns,
+    correctness_of_labels,
     limit_line,
     number,
     row,
@@ -282,17 +283,7 @@ def _live_quality() -> object:
     return time_panel(
         "By the labels that arrive, by version",
         "Accuracy (or mean absolute error) per hour in which labels arrived.",
-        [
-            series(
-                f"""
-                SELECT date_bin('1 hour', minute, '2000-01-01') AS time, version AS metric,
-                       CASE WHEN sum(true_positives + false_positives + false_negatives + true_negatives) > 0
-                            THEN sum(true_positives + true_negatives)::float8 / nullif(sum(labeled), 0)
-                            ELSE sum(absolute_error_sum) / nullif(sum(labeled), 0) END AS value
-                FROM driftline.live_outcomes WHERE {_LIVE} AND labeled > 0 GROUP BY 1, 2 ORDER BY 1, 2
-                """
-            )
-        ],
+        [series(correctness_of_labels("1 hour", _LIVE))],
         decimals=3,
     )
 

@@ -22,6 +22,7 @@ from dashboards.grafana.panels import (
     band,
     bars,
     colored,
+    correctness_of_labels,
     limit_line,
     number,
     rank,
@@ -470,17 +471,7 @@ def _live_accuracy() -> object:
     return time_panel(
         "By the labels that arrive, over 15 minutes",
         "Accuracy of a classification, mean absolute error of a regression; by the time that labels arrive.",
-        [
-            series(
-                f"""
-                SELECT date_bin('15 minutes', minute, '2000-01-01') AS time, version AS metric,
-                       CASE WHEN sum(true_positives + false_positives + false_negatives + true_negatives) > 0
-                            THEN sum(true_positives + true_negatives)::float8 / nullif(sum(labeled), 0)
-                            ELSE sum(absolute_error_sum) / nullif(sum(labeled), 0) END AS value
-                FROM driftline.live_outcomes WHERE {LIVE} AND labeled > 0 GROUP BY 1, 2 ORDER BY 1, 2
-                """
-            )
-        ],
+        [series(correctness_of_labels("15 minutes", LIVE))],
         decimals=3,
     ).time_from(f"{LIVE_HOURS}h")
 

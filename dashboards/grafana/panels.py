@@ -262,3 +262,14 @@ def to_dashboard(title: str, uid: str) -> DashboardLink:
         .include_vars(True)
         .keep_time(True)
     )
+
+
+def correctness_of_labels(step: str, where: str) -> str:
+    """Per version and ``step``: accuracy of a classification, mean absolute error of a regression, as labels arrive."""
+    return f"""
+                SELECT date_bin('{step}', minute, '2000-01-01') AS time, version AS metric,
+                       CASE WHEN sum(true_positives + false_positives + false_negatives + true_negatives) > 0
+                            THEN sum(true_positives + true_negatives)::float8 / nullif(sum(labeled), 0)
+                            ELSE sum(absolute_error_sum) / nullif(sum(labeled), 0) END AS value
+                FROM driftline.live_outcomes WHERE {where} AND labeled > 0 GROUP BY 1, 2 ORDER BY 1, 2
+                """
