@@ -15,9 +15,8 @@ from driftline.web.figures import is_share, metric_title
 SHOWN_VERSIONS = 3
 """Versions with lines of their own in one chart: those that were measured last."""
 
-
-TABLE_ROWS = 60
-"""Windows in the table beside a chart."""
+TABLE_ROWS = 28
+"""Windows in the table beside a chart: a week of four a day. Browsers take their time over more."""
 
 
 class Unit(StrEnum):

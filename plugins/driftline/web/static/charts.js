@@ -6,9 +6,14 @@
   const probe = document.createElement("span");
   probe.hidden = true;
   document.body.append(probe);
+  // Asking the browser lays the page out anew: each colour is asked for once, until the theme changes.
+  const known = new Map();
   const color = (name) => {
-    probe.style.color = `var(--${name})`;
-    return getComputedStyle(probe).color;
+    if (!known.has(name)) {
+      probe.style.color = `var(--${name})`;
+      known.set(name, getComputedStyle(probe).color);
+    }
+    return known.get(name);
   };
   const faded = (rgb, share) => rgb.replace("rgb(", "rgba(").replace(")", `, ${share})`);
   const HUES = ["first", "second-hue", "third"];
@@ -130,7 +135,7 @@
   };
 
   const drawn = [];
-  const draw = (place) => {
+  const draw = ({ place, width }) => {
     const chart = charts.find((each) => each.name === place.dataset.chart);
     if (!chart) return;
     place.replaceChildren();
@@ -138,7 +143,7 @@
     const axis = { stroke: color("soft"), grid: { stroke: color("line"), width: 1 }, ticks: { stroke: color("line"), width: 1 }, font: "11px system-ui, sans-serif" };
     const told = note(place);
     const plot = new uPlot({
-      width: place.clientWidth,
+      width,
       height: place.dataset.chart === "performance" ? 240 : 150,
       series,
       bands,
@@ -161,8 +166,10 @@
     return [isFromZero ? 0 : low - room, high + room];
   };
   const all = () => {
+    known.clear();
     drawn.splice(0).forEach(({ plot }) => plot.destroy());
-    document.querySelectorAll(".plot").forEach(draw);
+    // All widths first: to ask for one after a chart has been put in would lay the page out again.
+    [...document.querySelectorAll(".plot")].map((place) => ({ place, width: place.clientWidth })).forEach(draw);
     document.documentElement.dataset.drawn = String(drawn.length);
   };
   all();

@@ -6,14 +6,14 @@
   const rows = [...grid.tBodies[0].rows];
   const said = document.getElementById("cell");
   const hint = said.textContent;
+  const words = new WeakMap();
   const placeOf = (cell) => ({ row: rows.indexOf(cell.parentElement), column: cell.cellIndex - 1 });
   const isData = (cell) => cell && cell.tagName === "TD" && cell.cellIndex <= columns.length;
   const told = (cell) => {
     const { row, column } = placeOf(cell);
     const when = columns[column].replace("T", " ").replace("Z", " UTC");
-    return `${rows[row].dataset.feature}, ${when}: ${cell.dataset.word}`;
+    return `${rows[row].dataset.feature}, ${when}: ${words.get(cell) ?? cell.getAttribute("aria-label")}`;
   };
-  for (const row of rows) for (const cell of row.cells) if (isData(cell)) cell.dataset.word = cell.getAttribute("aria-label");
 
   const open = (cell) => {
     const { row, column } = placeOf(cell);
@@ -29,6 +29,7 @@
     current.tabIndex = -1;
     current = cell;
     current.tabIndex = 0;
+    if (!words.has(current)) words.set(current, current.getAttribute("aria-label"));
     current.setAttribute("aria-label", told(current));
     current.focus();
     current.scrollIntoView({ block: "nearest", inline: "nearest" });
