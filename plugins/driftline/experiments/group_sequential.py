@@ -31,8 +31,9 @@ Floats = NDArray[np.float64]
 FARTHEST = 8.2
 """Standard errors: a boundary beyond is not told apart from this one (both are crossed once in 10^15)."""
 _NODES_PER_STEP = 1.5
-"""Of the quadrature: more change no bound by more than 2e-10 (measured up to 28 looks)."""
+"""Of the quadrature: more change no bound by more than 4e-10 (measured up to 100 looks)."""
 _FEWEST_NODES = 24
+"""Even, as their number always is: no node lies in the middle."""
 
 
 def spent(spending: Spending, alpha: float, fraction: float) -> float:
@@ -143,9 +144,21 @@ class _Walk:
         steps = 2 * reach / math.sqrt(min(step, next_step))
         nodes, weights = _quadrature(_FEWEST_NODES + math.ceil(_NODES_PER_STEP * steps / 8) * 8)
         nodes, weights = nodes * reach, weights * reach
-        away = (nodes[:, None] - self._nodes[None, :] - drift * step) / math.sqrt(step)
-        density = np.exp(-0.5 * away * away) @ self._masses / math.sqrt(2 * math.pi * step)
+        if drift:
+            density = self._density(nodes, drift, step)
+        else:
+            # As far to the one side as to the other: half of it is the mirror of the rest.
+            upper = self._density(nodes[nodes.size // 2 :], drift, step)
+            density = np.concatenate((upper[::-1], upper))
         return _Walk(time, nodes, density * weights)
+
+    def _density(self, nodes: Floats, drift: float, step: float) -> Floats:
+        """At ``nodes``, a ``step`` later. In one array: a thousand experiments ask for it fourteen thousand times."""
+        kernel = np.subtract.outer(nodes, self._nodes + drift * step)
+        kernel *= kernel
+        kernel *= -0.5 / step
+        density: Floats = np.exp(kernel, out=kernel) @ self._masses
+        return density / math.sqrt(2 * math.pi * step)
 
 
 @lru_cache(maxsize=256)

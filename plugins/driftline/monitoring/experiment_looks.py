@@ -92,6 +92,6 @@ def _found(record: ExperimentRecord, judgement: Judgement, before: VerdictRecord
     return FoundLook(
         experiment=record.experiment,
         analysis=judgement.document,
-        looks=judgement.looks if judgement.looks != record.looks else None,
+        look=judgement.analysis.look,
         ruling=judgement.ruling if is_new else None,
     )

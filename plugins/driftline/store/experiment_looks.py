@@ -16,7 +16,7 @@ from driftline.store.json_values import json_safe, json_text
 _KEEP = text(
     """
     UPDATE driftline.experiments AS kept
-    SET analysis = found.analysis, looks = coalesce(found.looks, kept.looks), looked_at = :at, error = ''
+    SET analysis = found.analysis, looks = kept.looks || found.looks, looked_at = :at, error = ''
     FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (experiment text, analysis jsonb, looks jsonb)
     WHERE kept.experiment = found.experiment
     """
@@ -47,15 +47,15 @@ class FoundLook:
     ----------
     analysis:
         As it is kept.
-    looks:
-        All looks of the group sequential test where one more was made; None where none was.
+    look:
+        Of the group sequential test, to be kept behind those before it; None where none was made.
     ruling:
         To be recorded; None where the latest verdict stands.
     """
 
     experiment: str
     analysis: Mapping[str, Any]
-    looks: Sequence[Look] | None
+    look: Look | None
     ruling: Ruling | None
 
 
@@ -65,11 +65,11 @@ def keep_looks(connection: Connection, found: Sequence[FoundLook], actor: str, a
         return
     entries = [
         {
-            "experiment": look.experiment,
-            "analysis": look.analysis,
-            "looks": None if look.looks is None else [each.to_json() for each in look.looks],
+            "experiment": each.experiment,
+            "analysis": each.analysis,
+            "looks": [] if each.look is None else [each.look.to_json()],
         }
-        for look in found
+        for each in found
     ]
     connection.execute(_KEEP, {"at": at, "found": json_text(entries)})
     ruled = [
