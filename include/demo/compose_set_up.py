@@ -15,7 +15,8 @@ from pathlib import Path
 from driftline.config.loader import load_models
 from driftline.local.provisioning import Urls
 from driftline.local.secret_files import write_private
-from include.demo.feed import MODELS_VARIABLE, URL_VARIABLE, open_feed
+from include.demo.feed import open_feed
+from include.demo.program_variables import LOG_URL_VARIABLE, MODELS_VARIABLE
 from include.demo.registry import register_versions
 from include.demo.summary import has_baseline
 
@@ -38,7 +39,7 @@ def main() -> None:
     urls = Urls(
         airflow="",
         store=os.environ[STORE_VARIABLE],
-        log_owner=os.environ[URL_VARIABLE],
+        log_owner=os.environ[LOG_URL_VARIABLE],
         log_reader=os.environ[READER_VARIABLE],
         router="",
         dashboards="",
@@ -51,7 +52,7 @@ def main() -> None:
 
 def _fill_log() -> None:
     now = datetime.now(UTC)
-    feed = open_feed(os.environ[URL_VARIABLE], Path(os.environ[MODELS_VARIABLE]), now, _say)
+    feed = open_feed(os.environ[LOG_URL_VARIABLE], Path(os.environ[MODELS_VARIABLE]), now, _say)
     feed.catch_up(now, _say)
 
 

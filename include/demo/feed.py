@@ -20,13 +20,10 @@ import psycopg
 
 from include.demo.flights import load_flights
 from include.demo.log import LABELS, PREDICTIONS, add_rows, create_tables, newest, replay_of_log, with_features
+from include.demo.program_variables import LOG_URL_VARIABLE, MODELS_VARIABLE
 from include.demo.replay import Replay, answers, labels
 from include.demo.training import RECIPES, TrainedModel, load_or_train
 
-URL_VARIABLE = "DRIFTLINE_DEMO_LOG_URL"
-"""URL of the role that owns the prediction log."""
-MODELS_VARIABLE = "DRIFTLINE_DEMO_MODELS"
-"""Folder of the trained models."""
 PAUSE_SECONDS = 10.0
 
 Tell = Callable[[str], None]
@@ -91,7 +88,7 @@ def main() -> None:
     while not stopped.is_set():
         now = datetime.now(UTC)
         try:
-            feed = feed or open_feed(os.environ[URL_VARIABLE], Path(os.environ[MODELS_VARIABLE]), now, _log)
+            feed = feed or open_feed(os.environ[LOG_URL_VARIABLE], Path(os.environ[MODELS_VARIABLE]), now, _log)
             added = feed.catch_up(now)
             if added:
                 _log(f"{added} rows added")

@@ -1,7 +1,7 @@
 """Breaks something real in the demo, and shows what happens: detection, rollback, recovery, with their times.
 
-A serving application with the flight models is started, and asked about flights of the year. At the end what the
-incident logged is taken away again; a version that was rolled back stays quarantined.
+The serving application is asked about flights of the year beside its usual callers. At the end what the incident
+logged is taken away again; a version that was rolled back stays quarantined.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pandas as pd
 import psycopg
 from psycopg import sql
 from sqlalchemy import Engine, select
 
 from driftline.local.errors import LocalSetupError
-from driftline.local.ports import first_free_port
-from driftline.local.processes import BackgroundProcess
 from driftline.local.provisioning import Urls
 from driftline.rollback import Rollback
 from driftline.serving import RouteChange
@@ -32,17 +28,10 @@ from driftline.store.registry import current_routes, register_version, versions
 from driftline.store.rollback_log import rollbacks_of
 from driftline.store.tables import alert_outbox
 from include.demo.log import LABELS, PREDICTIONS, SCHEMA
-from include.demo.serving import (
-    FAULTS_VARIABLE,
-    LOG_VARIABLE,
-    MODELS_VARIABLE,
-    PORT_VARIABLE,
-    ROUTES_VARIABLE,
-)
+from include.demo.serving_program import start_serving
 from include.demo.stack import Stack
 
 MODEL = "flight_delay"
-SERVING_PORT = 8095
 
 
 @dataclass(frozen=True)
@@ -106,6 +95,13 @@ class IncidentStage:
         with store_reading(self.store) as connection:
             return connection.execute(query.order_by(alert_outbox.c.sent_at).limit(1)).scalar_one_or_none()
 
+    def logged(self, prefix: str) -> int:
+        """Predictions in the log whose ids begin with ``prefix``."""
+        statement = sql.SQL("SELECT count(*) FROM {} WHERE starts_with(prediction_id, %s)")
+        with psycopg.connect(self.urls.log_owner) as connection:
+            row = connection.execute(statement.format(sql.Identifier(SCHEMA, PREDICTIONS[MODEL])), [prefix]).fetchone()
+        return int(row[0]) if row else 0
+
     def take_away(self) -> None:
         """Takes what the incident logged out of the prediction log."""
         with psycopg.connect(self.urls.log_owner, autocommit=True) as connection:
@@ -116,32 +112,19 @@ class IncidentStage:
 
 @contextmanager
 def set_stage(stack: Stack, urls: Urls) -> Iterator[IncidentStage]:
-    """Starts the serving application; in the end it is stopped, mended, and what it logged is taken away.
+    """The serving application, whole at first; in the end it is mended, and what the incident logged is taken away.
 
     Raises
     ------
     LocalSetupError
         When the application does not come up.
     """
-    port, faults_file = first_free_port(SERVING_PORT), stack.state / "faults.json"
-    variables = {
-        ROUTES_VARIABLE: urls.router,
-        LOG_VARIABLE: urls.log_owner,
-        MODELS_VARIABLE: str(stack.models_folder),
-        FAULTS_VARIABLE: str(faults_file),
-        PORT_VARIABLE: str(port),
-    }
-    program: BackgroundProcess = stack.program("serving", ("-m", "include.demo.serving"), variables)
-    url, prefix = f"http://127.0.0.1:{port}", f"incident-{uuid4().hex[:8]}-"
-    stage = IncidentStage(urls, create_store_engine(urls.store), url, prefix, faults_file)
-    stage.mend()
-    program.stop()
-    program.start()
+    stack.faults_file.unlink(missing_ok=True)
+    url, prefix = start_serving(stack, urls), f"incident-{uuid4().hex[:8]}-"
+    stage = IncidentStage(urls, create_store_engine(urls.store), url, prefix, stack.faults_file)
     try:
-        _wait_until_healthy(url, program)
         yield stage
     finally:
-        program.stop()
         stage.mend()
         stage.take_away()
 
@@ -159,14 +142,3 @@ def require_running(stack: Stack) -> None:
     """Refuses (`LocalSetupError`) while the demo is not running."""
     if not stack.running().get("airflow-scheduler"):
         raise LocalSetupError("The demo is not running. `make demo` starts it.")
-
-
-def _wait_until_healthy(url: str, program: BackgroundProcess) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", timeout=5, trust_env=False).json()["routes"]["is_connected"]:
-                return
-        except (httpx.HTTPError, ValueError, KeyError):
-            time.sleep(0.5)
-    raise LocalSetupError(f"The serving application does not come up:\n{program.end_of_log()}")

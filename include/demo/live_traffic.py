@@ -17,11 +17,10 @@ import psycopg
 
 from include.demo.flights import load_flights
 from include.demo.log import PREDICTIONS, replay_of_log
+from include.demo.program_variables import LOG_URL_VARIABLE, SERVING_URL_VARIABLE
 from include.demo.replay import Replay
 from include.demo.traffic import work_off
 
-LOG_VARIABLE = "DRIFTLINE_DEMO_LOG_URL"
-SERVING_VARIABLE = "DRIFTLINE_DEMO_SERVING_URL"
 PAUSE_SECONDS = 2.0
 
 
@@ -30,6 +29,8 @@ def ask_due(flights: pd.DataFrame, replay: Replay, url: str, after: datetime, un
 
     Raises
     ------
+    httpx.HTTPStatusError
+        When a prediction failed; all have been asked about.
     httpx.HTTPError
         When the application does not answer.
     """
@@ -46,12 +47,17 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     asked_until, flights = datetime.now(UTC), load_flights()
-    with psycopg.connect(os.environ[LOG_VARIABLE], autocommit=True) as connection:
+    with psycopg.connect(os.environ[LOG_URL_VARIABLE], autocommit=True) as connection:
         replay = replay_of_log(connection, asked_until)
     while not stopped.wait(PAUSE_SECONDS):
         now = datetime.now(UTC)
         try:
-            asked = ask_due(flights, replay, os.environ[SERVING_VARIABLE], asked_until, now)
+            asked = ask_due(flights, replay, os.environ[SERVING_URL_VARIABLE], asked_until, now)
+        except httpx.HTTPStatusError as error:
+            # It has been answered, and logged, as failed: a caller goes on.
+            _say(f"answered as failed: {error.response.text}")
+            asked_until = now
+            continue
         except httpx.HTTPError as error:
             _say(f"the serving application does not answer, trying again: {type(error).__name__}: {error}")
             continue

@@ -38,7 +38,7 @@ from include.demo.summary import (
 
 INTERRUPTED = 130
 INCIDENTS = ("latency", "bad-version", "drift", "bias")
-STEPS = 11
+STEPS = 12
 WINDOW_EVERY = timedelta(hours=6)
 TWICE_A_MONTH = "0 6 1,15 * *"
 LOOKED_BACK_AT = 12
@@ -95,6 +95,8 @@ def up(stack: Stack, console: Console) -> None:
             if not is_decided(urls.store, MODEL, end):
                 stack.driftline(airflow, "check", MODEL, "--window-end", end.isoformat(), "--json")
         show_first_finding(console, urls.store, end, progress.seconds)
+        with progress.step("Serving application and its callers"):
+            _start_serving(stack, urls)
         with progress.step("Baselines of the other models"):
             _ensure_baselines(stack, airflow, urls, models)
         with progress.step("Airflow") as tell:
@@ -200,7 +202,7 @@ def _start_receiver(stack: Stack) -> None:
         return
     receiver = stack.receiver()
     if not receiver.is_running and not is_free(stack.receiver_port):
-        stack.forget_receiver_port()
+        stack.forget_port("receiver")
         receiver = stack.receiver()
     receiver.start()
 
@@ -210,6 +212,12 @@ def _register_versions(stack: Stack, urls: Urls) -> None:
 
     grant_readers(urls)
     register_versions(urls, stack.models_folder)
+
+
+def _start_serving(stack: Stack, urls: Urls) -> None:
+    from include.demo.serving_program import start_serving
+
+    start_serving(stack, urls)
 
 
 def _prepare_log(stack: Stack, urls: Urls, progress: Progress) -> None:

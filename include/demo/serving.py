@@ -25,16 +25,15 @@ from driftline.serving.router import Router, RoutesUnknown
 from include.demo.flights import FEATURES
 from include.demo.log import PREDICTIONS
 from include.demo.prediction_logger import PredictionLogger
+from include.demo.program_variables import (
+    FAULTS_VARIABLE,
+    LOG_URL_VARIABLE,
+    MODELS_VARIABLE,
+    ROUTES_URL_VARIABLE,
+    SERVING_HOST_VARIABLE,
+    SERVING_PORT_VARIABLE,
+)
 from include.demo.training import LATE_FROM_SCORE, TrainedModel
-
-ROUTES_VARIABLE = "DRIFTLINE_DEMO_ROUTES_URL"
-"""URL of the store, where the routes are."""
-LOG_VARIABLE = "DRIFTLINE_DEMO_LOG_URL"
-MODELS_VARIABLE = "DRIFTLINE_DEMO_MODELS"
-FAULTS_VARIABLE = "DRIFTLINE_DEMO_FAULTS"
-PORT_VARIABLE = "DRIFTLINE_DEMO_SERVING_PORT"
-HOST_VARIABLE = "DRIFTLINE_DEMO_SERVING_HOST"
-"""Default 127.0.0.1: the application asks nobody who they are. A container listens on its own network."""
 
 SURELY_LATE = 0.9
 KILOMETRES = 1.609344
@@ -223,13 +222,13 @@ def load_versions(folder: Path) -> dict[str, dict[str, TrainedModel]]:
 def main() -> None:
     """Serve until SIGTERM."""
     service = Service(
-        Router(os.environ[ROUTES_VARIABLE]),
-        PredictionLogger(os.environ[LOG_VARIABLE]),
+        Router(os.environ[ROUTES_URL_VARIABLE]),
+        PredictionLogger(os.environ[LOG_URL_VARIABLE]),
         load_versions(Path(os.environ[MODELS_VARIABLE])),
         Faults(Path(os.environ[FAULTS_VARIABLE])),
     )
-    host = os.environ.get(HOST_VARIABLE, "127.0.0.1")
-    uvicorn.run(serving_app(service), host=host, port=int(os.environ[PORT_VARIABLE]), log_level="warning")
+    host = os.environ.get(SERVING_HOST_VARIABLE, "127.0.0.1")
+    uvicorn.run(serving_app(service), host=host, port=int(os.environ[SERVING_PORT_VARIABLE]), log_level="warning")
 
 
 if __name__ == "__main__":

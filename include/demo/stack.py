@@ -18,7 +18,14 @@ from driftline.local.postgres import EmbeddedPostgres
 from driftline.local.processes import BackgroundProcess, inherited_environment, stop_all
 from driftline.local.provisioning import Urls, external_postgres_url, provision
 from driftline.local.secret_files import write_private
-from include.demo.feed import MODELS_VARIABLE, URL_VARIABLE
+from include.demo.program_variables import (
+    FAULTS_VARIABLE,
+    LOG_URL_VARIABLE,
+    MODELS_VARIABLE,
+    ROUTES_URL_VARIABLE,
+    SERVING_PORT_VARIABLE,
+    SERVING_URL_VARIABLE,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +34,7 @@ AIRFLOW_PORT_VARIABLE = "DRIFTLINE_AIRFLOW_PORT"
 WEBHOOK_VARIABLE = "DRIFTLINE_SLACK_WEBHOOK"
 AIRFLOW_PORT = 8080
 RECEIVER_PORT = 8090
+SERVING_PORT = 8095
 
 FOUND = 1
 """Exit code of `driftline check` when something was found that calls for action."""
@@ -110,10 +118,7 @@ class Stack:
     @property
     def receiver_port(self) -> int:
         """8090 where it was free at first, else another, which is kept."""
-        ports = self._ports()
-        if "receiver" not in ports:
-            self._remember_port("receiver", first_free_port(RECEIVER_PORT))
-        return self._ports()["receiver"]
+        return self._kept_port("receiver", RECEIVER_PORT)
 
     @property
     def has_own_slack(self) -> bool:
@@ -126,8 +131,39 @@ class Stack:
 
     def feed(self, urls: Urls) -> BackgroundProcess:
         """The program that goes on logging predictions and labels."""
-        variables = {URL_VARIABLE: urls.log_owner, MODELS_VARIABLE: str(self.models_folder)}
+        variables = {LOG_URL_VARIABLE: urls.log_owner, MODELS_VARIABLE: str(self.models_folder)}
         return self.program("feed", ("-m", "include.demo.feed"), variables)
+
+    @property
+    def serving_url(self) -> str:
+        """Where the serving application answers."""
+        return f"http://127.0.0.1:{self.serving_port}"
+
+    @property
+    def serving_port(self) -> int:
+        """8095 where it was free at first, else another, which is kept."""
+        return self._kept_port("serving", SERVING_PORT)
+
+    def serving(self, urls: Urls) -> BackgroundProcess:
+        """The application that answers by the models, as the routes say."""
+        variables = {
+            ROUTES_URL_VARIABLE: urls.router,
+            LOG_URL_VARIABLE: urls.log_owner,
+            MODELS_VARIABLE: str(self.models_folder),
+            FAULTS_VARIABLE: str(self.faults_file),
+            SERVING_PORT_VARIABLE: str(self.serving_port),
+        }
+        return self.program("serving", ("-m", "include.demo.serving"), variables)
+
+    def callers(self, urls: Urls) -> BackgroundProcess:
+        """The program that asks the serving application about every flight when it is due."""
+        variables = {LOG_URL_VARIABLE: urls.log_owner, SERVING_URL_VARIABLE: self.serving_url}
+        return self.program("callers", ("-m", "include.demo.live_traffic"), variables)
+
+    @property
+    def faults_file(self) -> Path:
+        """What is broken in the serving application; absent where nothing is."""
+        return self.state / "faults.json"
 
     @property
     def models_folder(self) -> Path:
@@ -183,11 +219,16 @@ class Stack:
         command = (sys.executable, *arguments)
         return BackgroundProcess(name, self.state / "run", command, environment, self.root)
 
-    def forget_receiver_port(self) -> None:
-        """Let another port be chosen: somebody has taken the one we had."""
+    def forget_port(self, name: str) -> None:
+        """Let another port be chosen for ``receiver`` or ``serving``: somebody has taken the one we had."""
         ports = self._ports()
-        ports.pop("receiver", None)
+        ports.pop(name, None)
         write_private(self.state / "ports.json", json.dumps(ports))
+
+    def _kept_port(self, name: str, wanted: int) -> int:
+        if name not in self._ports():
+            self._remember_port(name, first_free_port(wanted))
+        return self._ports()[name]
 
     def _ports(self) -> dict[str, int]:
         try:

@@ -113,7 +113,7 @@ def show_summary(  # noqa: PLR0917 - what there is to show
     places.add_row("Alerts", _alerts(stack, urls))
     places.add_row("Findings", "schema driftline of the database driftline: findings, decisions, incidents")
     places.add_row("Commands", f". {_short(environment_file)} && driftline check {MODEL} (or: live {MODEL}, watch)")
-    places.add_row("Flights", "go on being predicted, in real time")
+    places.add_row("Serving", f"flights go on being predicted, in real time, by {stack.serving_url}")
     places.add_row("", "")
     places.add_row("make stop", "ends all this; `make demo` resumes; `make clean` removes it")
     console.print(Panel(places, title=f"Driftline is at work ({seconds:.0f} s)", title_align="left", expand=False))

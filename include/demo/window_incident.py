@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-import httpx
 import pandas as pd
 import psycopg
 from rich.console import Console
@@ -111,16 +110,15 @@ def _answer_queue(stage: IncidentStage, window: Window, clock: Clock) -> None:
     flights["asked_at"] = window.start + (flights["predicted_at"] - window.start) % DAY
     flights["prediction_id"] = [f"{stage.prefix}queue-{number}" for number in range(len(flights))]
     work_off(stage.url, flights, MODEL)
-    _wait_until_logged(stage, len(flights))
+    _wait_until_logged(stage, f"{stage.prefix}queue-", len(flights))
     clock.tell(f"{len(flights):,} questions of {window} are answered")
     _label(stage, flights)
 
 
-def _wait_until_logged(stage: IncidentStage, rows: int) -> None:
+def _wait_until_logged(stage: IncidentStage, prefix: str, rows: int) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        health = httpx.get(f"{stage.url}/health", timeout=5, trust_env=False).json()
-        if health["log"]["written"] >= rows:
+        if stage.logged(prefix) >= rows:
             return
         time.sleep(0.2)
     raise LocalSetupError("The serving application does not log its predictions. Its log is in .driftline/run.")

@@ -182,10 +182,10 @@ def _report(measured: Sequence[Measured]) -> str:
         "# Pages: time on the server, and until they can be used",
         "",
         f"`make bench-pages` on {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}; "
-        f"load {os.getloadavg()[0]:.1f} at the end. {SERVED} answers and {VISITED} visits of chromium for each page, in "
-        "a window that is open already, nothing from a cache. Usable: the document is parsed, its scripts have run, its "
-        "charts are drawn, and the browser has painted twice. Server, Postgres and browser share the cores. The goal "
-        "is less than 1 s.",
+        f"load {os.getloadavg()[0]:.1f} at the end. {SERVED} answers and {VISITED} visits of chromium for each page, "
+        "in a window that is open already, nothing from a cache. Usable: the document is parsed, its scripts have run, "
+        "its charts are drawn, and the browser has painted twice. Server, Postgres and browser share the cores. The "
+        "goal is less than 1 s.",
     ]
     for fleet in dict.fromkeys(one.fleet for one in measured):
         lines += [
