@@ -35,7 +35,7 @@ def start_serving(stack: Stack, urls: Urls) -> str:
 
 def _wait_until_healthy(url: str, program: BackgroundProcess) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+    while program.is_running and time.monotonic() < deadline:
         try:
             if httpx.get(f"{url}/health", timeout=5, trust_env=False).json()["routes"]["is_connected"]:
                 return
