@@ -12,6 +12,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import text
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from driftline.local.postgres import SCRATCH, EmbeddedPostgres
 from driftline.local.provisioning import DASHBOARDS, Urls, provision

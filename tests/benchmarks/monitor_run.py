@@ -20,6 +20,8 @@ from typing import Any
 
 import psycopg
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from driftline.local.postgres import SCRATCH, EmbeddedPostgres
 from driftline.local.provisioning import LOG_READER, Urls, provision
 from driftline.store.engine import create_store_engine

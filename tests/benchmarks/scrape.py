@@ -11,6 +11,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from pathlib import Path
 import httpx
 import psycopg
 from sqlalchemy import text
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from driftline.local.postgres import SCRATCH, EmbeddedPostgres
 from driftline.local.provisioning import provision

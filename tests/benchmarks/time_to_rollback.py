@@ -28,6 +28,8 @@ import numpy as np
 import psycopg
 from sqlalchemy import Engine, select
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from driftline.local.provisioning import Urls
 from driftline.local.slack_receiver import SlackReceiver, start_receiver
 from driftline.serving.router import Router

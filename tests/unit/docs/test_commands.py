@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import typer
 
 from driftline.cli.app import app
-from tests.documented_commands import documented_commands, words_of
+from tests.documented_commands import PAGES, ROOT, documented_commands, words_of
 
 
 def test_the_commands_of_the_guides_are_found() -> None:
@@ -26,3 +27,14 @@ def test_the_command_line_takes_it(page: str, line: str) -> None:
         _, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
     # Raises where an argument is missing, or an option or a choice is unknown.
     command.make_context(command.name, words, parent=context)
+
+
+def test_the_benchmarks_that_are_named_are_there_and_find_what_they_import() -> None:
+    evidence = (ROOT / "docs" / "evidence").glob("*.md")
+    told = "".join(path.read_text(encoding="utf-8") for path in (*PAGES, *evidence))
+    named = set(re.findall(r"python (tests/benchmarks/\w+\.py)", told))
+    assert len(named) > 10
+    for name in sorted(named):
+        script = (ROOT / name).read_text(encoding="utf-8")
+        imports = re.search(r"^from (tests|include)\b", script, flags=re.MULTILINE)
+        assert imports is None or "sys.path.insert(0" in script[: imports.start()], name
