@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from driftline.monitoring.schedule import last_tick
 from driftline.store.engine import store_transaction
 from driftline.store.registry import change_routes, register_version
 from tests.dags.conftest import Installation, wait_until
+from tests.documented_commands import ROOT
 
 pytestmark = pytest.mark.airflow
 
@@ -150,6 +153,18 @@ def test_the_guards_old_runs_are_deleted_as_the_task_does_it(installation: Insta
     done = subprocess.run([sys.executable, "-c", delete], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not before & _succeeded(installation)
+
+
+def test_the_command_of_the_guide_deletes_them_too(installation: Installation) -> None:
+    guide = (ROOT / "docs" / "ML_MONITORING_GUIDE.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    [line] = re.findall(r"^airflow (db clean .*)$", guide, flags=re.MULTILINE)
+    with switched(installation, GUARD, on=True):
+        wait_until(lambda: len(_succeeded(installation)) > 1, 90, "two runs of the guard")
+    before = _succeeded(installation)
+    now = datetime.now(UTC).isoformat()
+    installation.airflow.cli(*shlex.split(re.sub(r'"\$\(.*\)"', now, line)))
+    # Airflow keeps a DAG's newest run.
+    assert len(before & _succeeded(installation)) <= 1
 
 
 @pytest.fixture
