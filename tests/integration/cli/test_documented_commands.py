@@ -41,14 +41,15 @@ LEFT_OUT = r"^segments:\n( .*\n)+|^  - .name: (origin|destination|dew|humid|wind
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """The demo's models, and the README's `churn`: the same flights under another name."""
+    """The demo's models, and the README's `churn`: the same flights under another name, with one feature."""
     folder = tmp_path / "models"
     folder.mkdir()
     for path in (ROOT / "include" / "models").glob("*.yaml"):
         description = re.sub(LEFT_OUT, "", path.read_text("utf-8"), flags=re.MULTILINE)
         (folder / path.name).write_text(description, "utf-8")
     churn = (folder / "flight_delay.yaml").read_text("utf-8").replace("model: flight_delay", "model: churn", 1)
-    (folder / "churn.yaml").write_text(churn, "utf-8")
+    of_one = re.sub(r"^  - .name: (departure_hour|carrier|temperature).*\n", "", churn, flags=re.MULTILINE)
+    (folder / "churn.yaml").write_text(of_one, "utf-8")
     return folder
 
 
