@@ -30,14 +30,20 @@ def ask_due(flights: pd.DataFrame, replay: Replay, url: str, after: datetime, un
     Raises
     ------
     httpx.HTTPStatusError
-        When a prediction failed; all have been asked about.
+        When a prediction failed, after all models have been asked about all flights.
     httpx.HTTPError
         When the application does not answer.
     """
     due = replay.flights_due(flights, "predicted_at", after, until)
     due["asked_at"] = due["predicted_at"]
+    failed: list[httpx.HTTPStatusError] = []
     for model in PREDICTIONS:
-        work_off(url, due, model)
+        try:
+            work_off(url, due, model)
+        except httpx.HTTPStatusError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return len(due) * len(PREDICTIONS)
 
 
